@@ -1,0 +1,3 @@
+module galene/tools
+
+go 1.26
