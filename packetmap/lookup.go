@@ -1,0 +1,42 @@
+package packetmap
+
+import "time"
+
+// maxResends is how often [Map.Resend] grants one packet.
+const maxResends = 3
+
+// Lookup returns which packet was sent as out, for it to be sent again. ok is false if none was, if
+// out was used for padding, or if it is 1024 or more behind the last number allotted.
+func (m *Map) Lookup(out uint16) (Entry, bool) {
+	s := m.find(out)
+	if s == nil {
+		return Entry{}, false
+	}
+	return Entry{Ingest: s.ingest, Source: s.source, TimestampOffset: s.timestampOffset}, true
+}
+
+// Resend is [Map.Lookup] for a packet that will be sent again if found, and bounds how often:
+// it grants each packet three times at most, and not again before spacing has passed since the
+// last time. now is in nanoseconds of any monotonic clock.
+func (m *Map) Resend(out uint16, now int64, spacing time.Duration) (Entry, bool) {
+	s := m.find(out)
+	if s == nil || s.resends >= maxResends || s.resends > 0 && now-s.resentAt < int64(spacing) {
+		return Entry{}, false
+	}
+	s.resends++
+	s.resentAt = now
+	return m.Lookup(out)
+}
+
+// find returns what is remembered of the packet sent as out, or nil.
+func (m *Map) find(out uint16) *sent {
+	number := m.extend(out)
+	if number > m.allotted || number <= m.allotted-ringSize {
+		return nil
+	}
+	s := &m.sent[number&ringMask]
+	if !s.used {
+		return nil
+	}
+	return s
+}
