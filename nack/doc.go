@@ -1,0 +1,16 @@
+// Package nack decides which lost packets of one track to ask its sender for, and when.
+//
+// A [Tracker] is told of each packet that arrives and says, when asked, which ones to request
+// now. It waits a little for packets that are merely reordered, repeats a request at
+// growing intervals of about a round trip, and gives up after some tries or some time.
+// When too much is missing it forgets all of it: a keyframe serves better.
+//
+// # Ownership
+//
+// A Tracker belongs to one goroutine. It is pure: time is given to it in nanoseconds of any
+// monotonic clock.
+//
+// # Specifications
+//
+//   - RFC 4585 §6.2.1, generic NACK
+package nack
