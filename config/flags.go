@@ -1,0 +1,174 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Flags is the command line as one validated value. The zero value is not
+// useful: [ParseFlags] fills in the defaults named below.
+type Flags struct {
+	HTTP     string // listen address: host:port, or a Unix socket's path if it starts with "/"; ":8443"
+	Insecure bool   // speak plain HTTP instead of HTTPS
+
+	Static     string // directory of the web client; the embedded one if empty
+	Data       string // directory of config.json, cert.pem, key.pem and var/; "./data/"
+	Groups     string // directory of group definitions; "./groups/"
+	Recordings string // directory that recordings are written to; "./recordings/"
+
+	Turn      string    // address of the built-in TURN server, "auto", or empty for none; "auto"
+	UDPRange  PortRange // ports for media; zero: one port of the system's choice
+	RelayOnly bool      // use relayed candidates only
+	MDNS      bool      // use mDNS candidates
+	Loopback  bool      // offer candidates on the loopback interface too
+
+	Demo    bool // run a demonstration from a temporary directory
+	Version bool // print the version and exit
+
+	CPUProfile   string // files that profiles are written to at exit; none if empty
+	MemProfile   string
+	MutexProfile string
+}
+
+// PortRange is an inclusive range of UDP ports. It is either zero, or
+// 1 <= Min <= Max.
+type PortRange struct {
+	Min, Max uint16
+}
+
+// Single reports whether the range is one port, on which all media is
+// multiplexed.
+func (r PortRange) Single() bool { return r.Min != 0 && r.Min == r.Max }
+
+// UsageError says that the command line cannot be understood. The usage has
+// been printed already.
+type UsageError struct {
+	Err error
+}
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// demoAddress is where a demonstration listens unless told otherwise: on this
+// machine only, since it lets anybody in.
+const demoAddress = "localhost:8443"
+
+// ParseFlags reads the arguments that follow the program's name.
+//
+// It returns [flag.ErrHelp] if help was asked for, and a [UsageError] for an
+// unknown flag, a malformed boolean, contradictory flags or extra arguments; in
+// these cases it has written a message and the usage to output. A value that is
+// understood but impossible gives any other error, and nothing is written.
+func ParseFlags(args []string, output io.Writer) (Flags, error) {
+	var f Flags
+	var udpRange string
+	set := f.flagSet(output, &udpRange)
+
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return Flags{}, err
+		}
+		return Flags{}, &UsageError{err}
+	}
+	given := make(map[string]bool)
+	set.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
+	if err := f.complete(set.Args(), given); err != nil {
+		_, _ = fmt.Fprintln(output, err)
+		set.Usage()
+		return Flags{}, &UsageError{err}
+	}
+
+	if given["udp-range"] {
+		var err error
+		if f.UDPRange, err = parsePortRange(udpRange); err != nil {
+			return Flags{}, fmt.Errorf("-udp-range: %w", err)
+		}
+	}
+	return f, nil
+}
+
+// flagSet declares the flags, to be stored in f and udpRange.
+func (f *Flags) flagSet(output io.Writer, udpRange *string) *flag.FlagSet {
+	set := flag.NewFlagSet("galene", flag.ContinueOnError)
+	set.SetOutput(output)
+	set.StringVar(&f.HTTP, "http", ":8443", "listen on `address`: host:port, or the path of a Unix socket")
+	set.BoolVar(&f.Insecure, "insecure", false, "use plain HTTP instead of HTTPS")
+	set.StringVar(&f.Static, "static", "", "serve the web client in `directory` instead of the embedded one")
+	set.StringVar(&f.Data, "data", "./data/", "`directory` of the configuration and the certificate")
+	set.StringVar(&f.Groups, "groups", "./groups/", "`directory` of the group definitions")
+	set.StringVar(&f.Recordings, "recordings", "./recordings/", "`directory` of the recordings")
+	set.StringVar(&f.Turn, "turn", "auto", "`address` of the built-in TURN server, \"auto\", or \"\" for none")
+	set.StringVar(udpRange, "udp-range", "",
+		"UDP `ports` for media: one port for everything, or a range min-max (default one port of the system's choice)")
+	set.BoolVar(&f.RelayOnly, "relay-only", false, "use relayed connections only")
+	set.BoolVar(&f.MDNS, "mdns", false, "use mDNS candidates")
+	set.BoolVar(&f.Loopback, "loopback", false, "offer media on the loopback interface too")
+	set.BoolVar(&f.Demo, "demo", false,
+		"run a demonstration: a group open to everybody, kept in a temporary directory, on "+demoAddress)
+	set.BoolVar(&f.Version, "version", false, "print the version and exit")
+	set.StringVar(&f.CPUProfile, "cpuprofile", "", "write a CPU profile to `file`")
+	set.StringVar(&f.MemProfile, "memprofile", "", "write a memory profile to `file`")
+	set.StringVar(&f.MutexProfile, "mutexprofile", "", "write a mutex profile to `file`")
+	return set
+}
+
+// complete checks what one flag alone does not show, and applies what a
+// demonstration implies. given holds the names of the flags that were given.
+func (f *Flags) complete(rest []string, given map[string]bool) error {
+	if len(rest) > 0 {
+		return fmt.Errorf("unexpected argument %q", rest[0])
+	}
+	if f.HTTP == "" {
+		return errors.New("-http needs an address")
+	}
+	if !f.Demo {
+		return nil
+	}
+	for _, name := range []string{"data", "groups", "recordings"} {
+		if given[name] {
+			return fmt.Errorf("-demo makes its own directories and cannot be combined with -%s", name)
+		}
+	}
+	if strings.HasPrefix(f.HTTP, "/") {
+		return errors.New("-demo cannot listen on a Unix socket")
+	}
+	f.Loopback = true
+	if !given["http"] {
+		f.HTTP = demoAddress
+	}
+	return nil
+}
+
+// parsePortRange reads "port" or "min-max".
+func parsePortRange(s string) (PortRange, error) {
+	first, last, isRange := strings.Cut(s, "-")
+	if !isRange {
+		last = first
+	}
+	low, err := parsePort(first)
+	if err != nil {
+		return PortRange{}, fmt.Errorf("%q is neither a port nor a range min-max: %w", s, err)
+	}
+	high, err := parsePort(last)
+	if err != nil {
+		return PortRange{}, fmt.Errorf("%q is neither a port nor a range min-max: %w", s, err)
+	}
+	if low > high {
+		return PortRange{}, fmt.Errorf("range %q ends before it starts", s)
+	}
+	return PortRange{Min: low, Max: high}, nil
+}
+
+func parsePort(s string) (uint16, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%q is not a port from 1 to 65535", s)
+	}
+	return uint16(n), nil
+}
