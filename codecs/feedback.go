@@ -1,0 +1,36 @@
+package codecs
+
+// Feedback is one rtcp-fb attribute (RFC 4585 §4.2): a type and its parameter,
+// "" if it has none.
+type Feedback struct{ Type, Parameter string }
+
+// FeedbackFor returns the RTCP feedback that the server registers for a kind,
+// in order. Audio has none. The caller owns the slice.
+func FeedbackFor(k Kind) []Feedback {
+	if k != Video {
+		return nil
+	}
+	return []Feedback{
+		{"goog-remb", ""},
+		{"nack", ""},
+		{"nack", "pli"},
+		{"ccm", "fir"},
+	}
+}
+
+// Header extensions that tell the encodings of a simulcast apart.
+const (
+	ExtensionMID         = "urn:ietf:params:rtp-hdrext:sdes:mid"                    // RFC 9143 §15
+	ExtensionRID         = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"          // RFC 8852 §3.1
+	ExtensionRepairedRID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id" // RFC 8852 §3.2
+)
+
+// ExtensionsFor returns the URIs of the header extensions (RFC 8285) that the
+// server registers for a kind, in the order of their ids, which start at 1 in
+// the server's own offers. Audio has none. The caller owns the slice.
+func ExtensionsFor(k Kind) []string {
+	if k != Video {
+		return nil
+	}
+	return []string{ExtensionMID, ExtensionRID, ExtensionRepairedRID}
+}
