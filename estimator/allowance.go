@@ -1,0 +1,112 @@
+package estimator
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"galene/rtptime"
+)
+
+// Unlimited is the rate of what has no limit, such as a recorder.
+const Unlimited = math.MaxUint64
+
+const (
+	// MaxRate is the highest rate that is ever allowed or asked for, and minRate the lowest that
+	// losses reduce a track to.
+	MaxRate = 1 << 30
+	minRate = 9600
+
+	// initialRate is allowed as long as nothing is known.
+	initialRate = 512_000
+
+	// validity is how long feedback counts.
+	validity = 30 * time.Second
+
+	// Loss below increaseBelow lets a rate grow, loss above decreaseAbove reduces it; in 1/256.
+	increaseBelow = 5
+	decreaseAbove = 25
+)
+
+// Loss is the rate allowed to a track by the losses its subscriber reports. The zero value is
+// ready for use. Its methods may be called from any goroutine.
+type Loss struct {
+	mu   sync.Mutex // guards the fields below
+	rate uint64
+	set  rtptime.Instant // when rate was last reported about; zero if never
+}
+
+// Report takes note that a subscriber reported at now to have lost fraction/256 of the packets of an
+// interval, in which they were sent at sendingRate. Few losses let the allowed rate grow by a
+// twentieth, if three quarters of it are in use: an unused one proves nothing. Many reduce it by half of
+// the fraction lost. It stays between 9600 and 2³⁰.
+func (l *Loss) Report(fraction uint8, sendingRate uint64, now rtptime.Instant) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rate := l.rateLocked(now)
+	switch {
+	case fraction < increaseBelow:
+		if sendingRate >= rate-rate/4 {
+			rate = rate * 269 / 256
+		}
+	case fraction > decreaseAbove:
+		rate = rate * (512 - uint64(fraction)) / 512
+	}
+	l.rate = min(max(rate, minRate), MaxRate)
+	l.set = now
+}
+
+// Rate returns the allowed rate: 512000 if nothing was reported in the last 30 s.
+func (l *Loss) Rate(now rtptime.Instant) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rateLocked(now)
+}
+
+func (l *Loss) rateLocked(now rtptime.Instant) uint64 {
+	if l.set == 0 || now.Sub(l.set) >= validity {
+		return initialRate
+	}
+	return l.rate
+}
+
+// REMB is the last estimate a receiver sent of the rate it can bear. The zero value is ready for
+// use. Its methods may be called from any goroutine.
+type REMB struct {
+	mu   sync.Mutex // guards the fields below
+	rate uint64
+	set  rtptime.Instant // when rate was received; zero if never
+}
+
+// Set takes note of an estimate that arrived at now.
+func (r *REMB) Set(rate uint64, now rtptime.Instant) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rate, r.set = rate, now
+}
+
+// Rate returns the last estimate. ok is false if none came in the last 30 s, or if it was 0.
+func (r *REMB) Rate(now rtptime.Instant) (rate uint64, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rate == 0 || r.set == 0 || now.Sub(r.set) >= validity {
+		return 0, false
+	}
+	return r.rate, true
+}
+
+// Allowance is what the feedback of a subscriber allows to one of its tracks. The zero value is
+// ready for use. It may be used from any goroutine.
+type Allowance struct {
+	Loss Loss
+	REMB REMB
+}
+
+// Allowed returns the lesser of the rates by loss and by REMB, the latter if there is one.
+func (a *Allowance) Allowed(now rtptime.Instant) uint64 {
+	rate := a.Loss.Rate(now)
+	if remb, ok := a.REMB.Rate(now); ok {
+		rate = min(rate, remb)
+	}
+	return rate
+}
