@@ -1,0 +1,248 @@
+package group
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"galene/codecs"
+	"galene/config"
+	"galene/password"
+)
+
+const (
+	// defaultHistoryAge is how long chat history is kept, and an empty group
+	// remembered, unless the definition says otherwise.
+	defaultHistoryAge = 4 * time.Hour
+	// maxHistoryAge bounds what a definition may say.
+	maxHistoryAge = 10 * 365 * 24 * time.Hour
+)
+
+// DefinitionError says what is wrong with a group's definition, in which file,
+// line and field.
+type DefinitionError = config.FileError
+
+// Description is the definition of a group as it stands in its file, in the
+// present form: older fields are converted when it is read. It must not be
+// changed.
+type Description struct {
+	DisplayName string `json:"displayName,omitempty"`
+	Description string `json:"description,omitempty"`
+	// Contact and Comment are for administrators; they are never published.
+	Contact string `json:"contact,omitempty"`
+	Comment string `json:"comment,omitempty"`
+	// Public groups are listed.
+	Public bool `json:"public,omitempty"`
+	// Redirect is the URL to which clients are sent instead.
+	Redirect string `json:"redirect,omitempty"`
+	// MaxClients bounds the number of members; unlimited unless positive.
+	MaxClients int `json:"max-clients,omitempty"`
+	// MaxHistoryAge is in seconds; see HistoryAge.
+	MaxHistoryAge int `json:"max-history-age,omitempty"`
+	// NotBefore and Expires bound the time of joining; nil is no bound.
+	NotBefore *time.Time `json:"not-before,omitempty"`
+	Expires   *time.Time `json:"expires,omitempty"`
+	// AllowRecording gives operators the permission to record, and
+	// UnrestrictedTokens gives presenters the one to make tokens.
+	AllowRecording     bool `json:"allow-recording,omitempty"`
+	UnrestrictedTokens bool `json:"unrestricted-tokens,omitempty"`
+	// AllowAnonymous false refuses the empty username; nil allows it.
+	AllowAnonymous *bool `json:"allow-anonymous,omitempty"`
+	// AutoSubgroups makes every name below this group's a group like it.
+	AutoSubgroups bool `json:"auto-subgroups,omitempty"`
+	// Autolock locks the group, and Autokick kicks everybody, while there is
+	// no operator.
+	Autolock bool `json:"autolock,omitempty"`
+	Autokick bool `json:"autokick,omitempty"`
+	// Users are the users by name. For other names FallbackUsers are tried in
+	// turn, then WildcardUser.
+	Users         map[string]config.User `json:"users,omitempty"`
+	FallbackUsers []config.User          `json:"fallback-users,omitempty"`
+	WildcardUser  *config.User           `json:"wildcard-user,omitempty"`
+	// AuthKeys are JSON Web Keys that verify tokens.
+	AuthKeys   []json.RawMessage `json:"authKeys,omitempty"`
+	AuthServer string            `json:"authServer,omitempty"`
+	AuthPortal string            `json:"authPortal,omitempty"`
+	// Codecs are names in order of preference; see CodecNames.
+	Codecs []string `json:"codecs,omitempty"`
+
+	file     string // below the directory of groups
+	tag      config.Tag
+	sum      [sha256.Size]byte // of the file's contents
+	serial   uint64            // grows with each reading of any definition
+	inferred bool              // the group has no file, this is its ancestor's
+	decoy    *password.Password
+	warnings []string
+}
+
+// definition is a file as it may be: with the fields of older versions.
+type definition struct {
+	Description
+
+	AllowSubgroups bool         `json:"allow-subgroups,omitempty"`
+	Op             []legacyUser `json:"op,omitempty"`
+	Presenter      []legacyUser `json:"presenter,omitempty"`
+	Other          []legacyUser `json:"other,omitempty"`
+}
+
+// legacyUser is a user in the lists of older versions. Without a username it is
+// for all names, without a password it accepts any.
+type legacyUser struct {
+	Username *string            `json:"username,omitempty"`
+	Password *password.Password `json:"password,omitempty"`
+}
+
+// CodecNames lists the codecs of the group in order of preference: those that
+// the definition names, or the default ones. Names may be unknown.
+func (d *Description) CodecNames() []string {
+	if len(d.Codecs) == 0 {
+		return codecs.DefaultNames()
+	}
+	return slices.Clone(d.Codecs)
+}
+
+// HistoryAge is how long chat history is kept, and how long the group is
+// remembered after its last member has left.
+func (d *Description) HistoryAge() time.Duration {
+	if d.MaxHistoryAge <= 0 {
+		return defaultHistoryAge
+	}
+	if d.MaxHistoryAge > int(maxHistoryAge/time.Second) {
+		return maxHistoryAge
+	}
+	return time.Duration(d.MaxHistoryAge) * time.Second
+}
+
+// permissions are those that d gives to user. What a set implies beyond its
+// members comes first, and is not implied by a list of permissions.
+func (d *Description) permissions(user config.User) Permissions {
+	var extra []string
+	switch user.Permissions.Set() {
+	case "op":
+		if d.AllowRecording {
+			extra = []string{PermissionRecord}
+		}
+	case "present":
+		if d.UnrestrictedTokens {
+			extra = []string{PermissionToken}
+		}
+	}
+	return NewPermissions(extra...).With(user.Permissions.List()...)
+}
+
+// decodeDescription reads a definition and converts it to the present form.
+func decodeDescription(file string, data []byte) (*Description, error) {
+	var read definition
+	if err := config.Decode(file, data, &read); err != nil {
+		return nil, err
+	}
+	d := &read.Description
+	d.sum = sha256.Sum256(data)
+	if err := read.convert(); err != nil {
+		return nil, &DefinitionError{File: file, Err: err}
+	}
+	d.examine()
+	return d, nil
+}
+
+// convert puts what older fields say into the present ones. What is defined
+// already is not defined again.
+func (r *definition) convert() error {
+	r.AutoSubgroups = r.AutoSubgroups || r.AllowSubgroups
+	lists := []struct {
+		field, set string
+		users      []legacyUser
+	}{
+		{"op", "op", r.Op},
+		{"presenter", "present", r.Presenter},
+		{"other", "message", r.Other},
+	}
+	for _, list := range lists {
+		grants, err := config.NamedSet(list.set)
+		if err != nil {
+			return err
+		}
+		for _, old := range list.users {
+			user := config.User{Password: old.Password, Permissions: &grants}
+			if user.Password == nil {
+				wildcard := password.Wildcard()
+				user.Password = &wildcard
+			}
+			if !r.define(old.Username, user) {
+				r.warn("user in %q is already defined", list.field)
+			}
+		}
+	}
+	return nil
+}
+
+// define adds a user, or the wildcard user if name is nil, unless there is one.
+func (r *definition) define(name *string, user config.User) bool {
+	if name == nil {
+		if r.WildcardUser != nil {
+			return false
+		}
+		r.WildcardUser = &user
+		return true
+	}
+	if _, ok := r.Users[*name]; ok {
+		return false
+	}
+	if r.Users == nil {
+		r.Users = make(map[string]config.User)
+	}
+	r.Users[*name] = user
+	return true
+}
+
+// examine notes what is odd in d, and finds the password that costs most to
+// check.
+func (d *Description) examine() {
+	for name, user := range d.Users {
+		d.examineUser(fmt.Sprintf("user %q", name), user)
+	}
+	for i, user := range d.FallbackUsers {
+		d.examineUser(fmt.Sprintf("fallback user %d", i), user)
+	}
+	if d.WildcardUser != nil {
+		d.examineUser("wildcard user", *d.WildcardUser)
+	}
+	for _, name := range d.Codecs {
+		if _, ok := codecs.Formats(name); !ok {
+			d.warn("codec %q is unknown", name)
+		}
+	}
+}
+
+func (d *Description) examineUser(who string, user config.User) {
+	if err := user.Password.Validate(); err != nil {
+		d.warn("%s: %v", who, err)
+	}
+	if user.Password.Work() > d.decoy.Work() {
+		d.decoy = user.Password
+	}
+	if slices.Contains(user.Permissions.List(), systemPermission) {
+		d.warn("%s: permission %q is ignored", who, systemPermission)
+	}
+}
+
+func (d *Description) warn(format string, args ...any) {
+	d.warnings = append(d.warnings, fmt.Sprintf(format, args...))
+}
+
+// forSubgroup is d as it applies to a group below it that has no file.
+func (d *Description) forSubgroup() *Description {
+	sub := *d
+	sub.Public = false
+	sub.Description = ""
+	sub.inferred = true
+	sub.warnings = nil
+	return &sub
+}
+
+// sameAs reports whether d and other say the same.
+func (d *Description) sameAs(other *Description) bool {
+	return d.sum == other.sum && d.file == other.file && d.inferred == other.inferred
+}

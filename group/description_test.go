@@ -1,0 +1,195 @@
+package group
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"galene/config"
+)
+
+func TestDefinitionErrorsNameFileLineAndField(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, data, want, field string }{
+		{"unknown field", "{\n\n\"bogus\": 1}", `:3: unknown field "bogus"`, "bogus"},
+		{"unknown field of a user", "{\"users\":{\"a\":{\n\"x\":1}}}", `:2: unknown field "users.a.x"`, "users.a.x"},
+		{"unknown field of an old user", "{\"op\":[\n{\"name\":1}]}", `:2: unknown field "op.0.name"`, "op.0.name"},
+		{"wrong type", "{\n\"max-clients\": \"many\"}", `:2: field "max-clients": a JSON string cannot be here`, "max-clients"},
+		{"unknown set", `{"wildcard-user":{"permissions":"king"}}`, `:1: field "wildcard-user.permissions": unknown permission "king"`, "wildcard-user.permissions"},
+		{"bad date", `{"expires":"tomorrow"}`, `:1: field "expires": `, "expires"},
+		{"cut short", "{\n", `:2: `, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, map[string]string{"room": tt.data})
+			_, err := h.Description("room")
+			bad, ok := errors.AsType[*DefinitionError](err)
+			if want := filepath.Join(h.dir, "room.json") + tt.want; !ok || !strings.HasPrefix(err.Error(), want) {
+				t.Fatalf("Description() = %v, want %s…", err, want)
+			}
+			if bad.Field != tt.field || bad.Line == 0 {
+				t.Errorf("error = %+v, want field %q and a line", bad, tt.field)
+			}
+		})
+	}
+}
+
+func TestDefinitionsAreConfinedToTheirDirectory(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, map[string]string{"room": ops})
+	outside := filepath.Join(t.TempDir(), "secret.json")
+	if err := os.WriteFile(outside, []byte(ops), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for link, target := range map[string]string{"link.json": outside, "alias.json": "room.json"} {
+		if err := os.Symlink(target, filepath.Join(h.dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(h.dir, "dir.json"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Description("alias"); err != nil {
+		t.Errorf("Description of a link within = %v, want nil", err)
+	}
+	for _, name := range []string{"link", "dir"} {
+		if _, err := h.Description(name); err == nil || errors.Is(err, ErrNotFound) {
+			t.Errorf("Description(%s) = %v, want an error about the file", name, err)
+		}
+	}
+}
+
+func TestSubgroupsInheritFromTheNearestFile(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, map[string]string{
+		"a":     `{"auto-subgroups":true,"public":true,"description":"D","displayName":"A"}`,
+		"a/b":   `{"displayName":"B"}`,
+		"a/b/c": `{"displayName":"C","auto-subgroups":true}`,
+	})
+	tests := []struct{ name, display string }{
+		{"a", "A"}, {"a/x", "A"}, {"a/x/y/z", "A"}, {"a/b", "B"}, {"a/b/x", ""}, {"a/b/c", "C"}, {"a/b/c/d", "C"}, {"x", ""},
+	}
+	for _, tt := range tests {
+		d, err := h.Description(tt.name)
+		if tt.display == "" {
+			if !errors.Is(err, ErrNotFound) {
+				t.Errorf("Description(%s) = %+v, %v, want ErrNotFound", tt.name, d, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("Description(%s): %v", tt.name, err)
+			continue
+		}
+		own := tt.name == "a"
+		if d.DisplayName != tt.display || d.Public != own || (d.Description != "") != own {
+			t.Errorf("Description(%s) = %+v, want %s's, public and described only if its own", tt.name, d, tt.display)
+		}
+	}
+}
+
+func TestDescriptionDefaults(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		data   string
+		age    time.Duration
+		codecs []string
+	}{
+		{`{}`, 4 * time.Hour, []string{"vp8", "opus"}},
+		{`{"max-history-age":0,"codecs":[]}`, 4 * time.Hour, []string{"vp8", "opus"}},
+		{`{"max-history-age":-5}`, 4 * time.Hour, []string{"vp8", "opus"}},
+		{`{"max-history-age":60,"codecs":["av1","nonesuch"]}`, time.Minute, []string{"av1", "nonesuch"}},
+		{`{"max-history-age":9223372036854775807}`, maxHistoryAge, []string{"vp8", "opus"}},
+	}
+	for _, tt := range tests {
+		d, err := decodeDescription("f.json", []byte(tt.data))
+		if err != nil {
+			t.Errorf("decode(%s): %v", tt.data, err)
+			continue
+		}
+		if got := d.HistoryAge(); got != tt.age {
+			t.Errorf("HistoryAge of %s = %v, want %v", tt.data, got, tt.age)
+		}
+		if got := d.CodecNames(); !slices.Equal(got, tt.codecs) {
+			t.Errorf("CodecNames of %s = %v, want %v", tt.data, got, tt.codecs)
+		}
+	}
+}
+
+func TestOddDefinitionsWarn(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ data, want string }{
+		{`{"users":{"a":{"password":{"type":"rot13"}}}}`, `user "a"`},
+		{`{"fallback-users":[{"password":{"type":"plain"}}]}`, "fallback user 0"},
+		{`{"wildcard-user":{"permissions":["system"]}}`, "system"},
+		{`{"codecs":["nonesuch"]}`, "nonesuch"},
+		{`{"op":[{"username":"a"}],"other":[{"username":"a"}]}`, `"other"`},
+		{`{"presenter":[{},{}]}`, `"presenter"`},
+	}
+	for _, tt := range tests {
+		d, err := decodeDescription("f.json", []byte(tt.data))
+		if err != nil {
+			t.Errorf("decode(%s): %v", tt.data, err)
+			continue
+		}
+		if len(d.warnings) != 1 || !strings.Contains(d.warnings[0], tt.want) {
+			t.Errorf("warnings of %s = %q, want one about %s", tt.data, d.warnings, tt.want)
+		}
+	}
+}
+
+// Whatever a definition holds, reading it does not panic and fails only with a
+// DefinitionError. What is accepted reads the same after it was written, in its
+// present form, and never grants "system".
+func FuzzDefinition(f *testing.F) {
+	f.Add([]byte(ops))
+	f.Add([]byte(`{"op":[{"username":"a","password":"b"},{}],"presenter":[{}],"allow-subgroups":true}`))
+	f.Add([]byte(`{"users":{"":{"permissions":["system"]}},"fallback-users":[{}],"not-before":"2030-01-02T03:04:05Z"}`))
+	f.Add([]byte(`{"max-clients":-1,"authKeys":[{"kty":"oct"}],"codecs":["vp8"],"allow-anonymous":false}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, err := decodeDescription("f.json", data)
+		if err != nil {
+			if _, ok := errors.AsType[*DefinitionError](err); !ok {
+				t.Fatalf("decode(%q) = %v, want a DefinitionError", data, err)
+			}
+			return
+		}
+		for _, user := range d.Users {
+			if slices.Contains(d.permissions(user).List(), systemPermission) {
+				t.Fatalf("%q grants system", data)
+			}
+		}
+		written, err := json.Marshal(d)
+		if err != nil {
+			t.Fatalf("Marshal after decoding %q: %v", data, err)
+		}
+		again, err := decodeDescription("f.json", written)
+		if err != nil {
+			t.Fatalf("decode(%s), written for %q: %v", written, data, err)
+		}
+		if rewritten, err := json.Marshal(again); string(rewritten) != string(written) || err != nil {
+			t.Fatalf("%s reads as %s, %v", written, rewritten, err)
+		}
+	})
+}
+
+// Every field of a definition has a name in JSON, since a definition is written
+// as it is read.
+func TestDescriptionFieldsHaveNames(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []reflect.Type{reflect.TypeFor[Description](), reflect.TypeFor[definition](), reflect.TypeFor[config.User]()} {
+		for i := range typ.NumField() {
+			field := typ.Field(i)
+			if field.IsExported() && !field.Anonymous && !strings.Contains(field.Tag.Get("json"), ",omitempty") {
+				t.Errorf("%v.%s has no name in JSON", typ, field.Name)
+			}
+		}
+	}
+}

@@ -1,0 +1,23 @@
+// Package group holds rooms as policy: their definitions on disk, who may join,
+// the members and what they may do, locks, chat history, data, and the
+// catalogue of published streams.
+//
+// A [Registry] holds the groups of one server. Joining gives a [Member], the
+// handle through which a session acts; what happens in the group reaches the
+// session as an [Event] in its mailbox. Nothing here knows how members are
+// connected or how media travels.
+//
+// # Ownership
+//
+// Everything may be called from any goroutine. Registry.mu is taken before
+// Group.mu, and no lock is held while anything is called: passwords are
+// checked and files are read before a lock is taken, and members are told by
+// posting to their mailboxes, which are data. Posting happens under Group.mu,
+// so that all members see one order of events; a member's first event is
+// [Joined], with a snapshot of the group at that point of the order, and
+// nothing is posted to it after it has left.
+//
+// Descriptions, events, streams and data are immutable once made, and shared.
+// A group is in memory once somebody has joined it, or if it is public, so that
+// asking for groups does not fill memory.
+package group
