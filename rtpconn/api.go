@@ -1,0 +1,161 @@
+package rtpconn
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v4"
+
+	"galene/codecs"
+)
+
+// srtpReplayWindow is how many packets back a replayed one is still told from
+// a late one (RFC 3711 §3.3.2). Retransmissions come late, so it exceeds what a
+// sender sends in a few round trips.
+const srtpReplayWindow = 1024
+
+// direction is which way media goes on a connection.
+type direction uint8
+
+const (
+	upward   direction = iota // a publisher sends to us
+	downward                  // we send to a subscriber
+)
+
+// apiKey tells which connections can share a webrtc.API: Pion copies its media
+// engine for each peer connection, so sharing it is safe.
+type apiKey struct {
+	direction direction
+	codecs    string // names joined by commas
+}
+
+// allCodecs are the codecs of a down connection, which is restricted track by
+// track to what the publisher sends.
+var allCodecs = [...]string{"vp8", "vp9", "av1", "h264", "opus", "g722", "pcmu", "pcma"}
+
+func upKey(names []string) apiKey {
+	if len(names) == 0 {
+		names = codecs.DefaultNames()
+	}
+	return apiKey{upward, strings.Join(names, ",")}
+}
+
+func downKey() apiKey { return apiKey{downward, strings.Join(allCodecs[:], ",")} }
+
+// api returns the API for key, making it on first use.
+func (e *Engine) api(key apiKey) (*webrtc.API, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, ErrClosed
+	}
+	if api, ok := e.apis[key]; ok {
+		return api, nil
+	}
+	media, err := newMediaEngine(key, e.options)
+	if err != nil {
+		return nil, err
+	}
+	api := webrtc.NewAPI(
+		webrtc.WithMediaEngine(media),
+		webrtc.WithSettingEngine(e.settings),
+		// Reports, feedback and retransmission are ours: no interceptors.
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
+	)
+	e.apis[key] = api
+	return api, nil
+}
+
+// newMediaEngine registers the codecs of key, with feedback and extensions.
+func newMediaEngine(key apiKey, o Options) (*webrtc.MediaEngine, error) {
+	media := &webrtc.MediaEngine{}
+	for name := range strings.SplitSeq(key.codecs, ",") {
+		formats, ok := codecs.Formats(name)
+		if !ok {
+			o.Log.Warn("unknown codec is ignored", "codec", name)
+			continue
+		}
+		for _, f := range formats {
+			if err := media.RegisterCodec(codecParameters(f), kindToPion(f.Kind)); err != nil {
+				return nil, fmt.Errorf("rtpconn: codec %s: %w", name, err)
+			}
+		}
+	}
+	for _, kind := range []codecs.Kind{codecs.Audio, codecs.Video} {
+		extensions := codecs.ExtensionsFor(kind)
+		if kind == codecs.Audio && key.direction == upward {
+			// Tells a publisher's tracks apart if it declares no SSRC.
+			extensions = append(extensions, codecs.ExtensionMID)
+		}
+		for _, uri := range extensions {
+			capability := webrtc.RTPHeaderExtensionCapability{URI: uri}
+			if err := media.RegisterHeaderExtension(capability, kindToPion(kind)); err != nil {
+				return nil, fmt.Errorf("rtpconn: extension %s: %w", uri, err)
+			}
+		}
+	}
+	return media, nil
+}
+
+// newSettings returns what all connections of an engine share.
+func newSettings(o Options) (webrtc.SettingEngine, error) {
+	s := webrtc.SettingEngine{LoggerFactory: loggerFactory{o.Log}}
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	s.DisableActiveTCP(true)
+	s.SetIncludeLoopbackCandidate(o.Loopback)
+	s.SetReceiveMTU(maxPacket)
+	s.SetSRTPReplayProtectionWindow(srtpReplayWindow)
+	// As DTLS server we choose: the cheapest first.
+	s.SetSRTPProtectionProfiles(
+		dtls.SRTP_AEAD_AES_128_GCM,
+		dtls.SRTP_AEAD_AES_256_GCM,
+		dtls.SRTP_AES128_CM_HMAC_SHA1_80,
+	)
+	if o.MDNS {
+		s.SetICEMulticastDNSMode(ice.MulticastDNSModeQueryAndGather)
+	} else {
+		s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	}
+	if o.Mux != nil {
+		s.SetICEUDPMux(o.Mux)
+	} else if o.PortMin != 0 || o.PortMax != 0 {
+		if err := s.SetEphemeralUDPPortRange(o.PortMin, o.PortMax); err != nil {
+			return s, fmt.Errorf("rtpconn: port range %d to %d: %w", o.PortMin, o.PortMax, err)
+		}
+	}
+	return s, nil
+}
+
+// kindToPion translates a kind.
+func kindToPion(k codecs.Kind) webrtc.RTPCodecType {
+	if k == codecs.Video {
+		return webrtc.RTPCodecTypeVideo
+	}
+	return webrtc.RTPCodecTypeAudio
+}
+
+// codecParameters returns f with our feedback, as Pion wants it. An rtpmap
+// gives one channel by giving none (RFC 8866 §6.6).
+func codecParameters(f codecs.Format) webrtc.RTPCodecParameters {
+	channels := f.Channels
+	if channels == 1 {
+		channels = 0
+	}
+	var feedback []webrtc.RTCPFeedback
+	for _, fb := range codecs.FeedbackFor(f.Kind) {
+		feedback = append(feedback, webrtc.RTCPFeedback{Type: fb.Type, Parameter: fb.Parameter})
+	}
+	return webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType:     f.MimeType,
+			ClockRate:    f.ClockRate,
+			Channels:     channels,
+			SDPFmtpLine:  f.Fmtp,
+			RTCPFeedback: feedback,
+		},
+		PayloadType: webrtc.PayloadType(f.PayloadType),
+	}
+}

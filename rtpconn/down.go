@@ -1,0 +1,273 @@
+package rtpconn
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"galene/codecs"
+	"galene/conn"
+	"galene/rtptime"
+)
+
+// errUnanswered is why a connection is broken whose offers get no answer.
+var errUnanswered = errors.New("rtpconn: the offer was not answered")
+
+// DownConfig configures a [Down].
+type DownConfig struct {
+	Up     conn.Up
+	Events Events
+	// Log carries the group and the client; the engine's if nil.
+	Log *slog.Logger
+}
+
+// Down is the connection on which one stream is sent to a subscriber. It makes
+// offers and takes answers. Media flows once the connection stands. Its methods
+// may be called from any goroutine.
+type Down struct {
+	peer
+
+	// Immutable.
+	up conn.Up
+
+	wake     chan struct{} // makes loop look for work
+	reportIn atomic.Bool   // sender reports are due at once
+
+	mu          sync.Mutex // guards the fields below; held while calling Pion
+	wanted      []conn.Selection
+	slots       []*slot
+	negotiation negotiation
+}
+
+// slot is one m-section. Its track comes and goes; the section stays, and is
+// used again.
+type slot struct {
+	kind        codecs.Kind
+	transceiver *webrtc.RTPTransceiver
+	sender      *webrtc.RTPSender // nil while inactive
+	track       *downTrack        // nil while inactive
+}
+
+// NewDown returns a connection for a stream. Nothing is selected.
+func (e *Engine) NewDown(c DownConfig) (*Down, error) {
+	d := &Down{up: c.Up, wake: make(chan struct{}, 1)}
+	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log)); err != nil {
+		return nil, err
+	}
+	d.pc.OnConnectionStateChange(d.onState)
+	if err := e.own(d); err != nil {
+		d.shut()
+		return nil, err
+	}
+	d.start("subscriber", d.loop)
+	return d, nil
+}
+
+// Close ends the connection. When it returns, every goroutine of it has ended
+// and no up track calls it any more. It must not be called from an event.
+func (d *Down) Close() {
+	d.refuse()
+	d.mu.Lock()
+	d.wanted = nil
+	var gone []*feed
+	for _, s := range d.slots {
+		if s.track != nil {
+			gone = append(gone, s.track.close()...)
+		}
+	}
+	d.mu.Unlock()
+	remove(gone)
+	d.shut()
+	d.engine.disown(d)
+}
+
+// remove takes feeds from their tracks. The caller holds no lock of a down
+// track.
+func remove(feeds []*feed) {
+	for _, f := range feeds {
+		f.track.RemoveSink(f)
+	}
+}
+
+// Select says which tracks of the stream the subscriber gets, at most maxTracks
+// of them. A track of the same kind and codec as one that is being sent takes
+// its place, at its next keyframe, without negotiation. changed tells that the
+// rest takes an offer: the caller calls Offer. [ErrCodecChanged] tells that it
+// takes a new connection.
+func (d *Down) Select(s []conn.Selection) (changed bool, err error) {
+	if len(s) > maxTracks {
+		s = s[:maxTracks]
+	}
+	d.mu.Lock()
+	if d.isEnding() {
+		d.mu.Unlock()
+		return false, ErrClosed
+	}
+	gone, err := d.swapSources(s)
+	if err == nil {
+		d.wanted = slices.Clone(s)
+		changed = d.selectionDiffers()
+	}
+	d.mu.Unlock()
+	remove(gone)
+	return changed, err
+}
+
+// swapSources gives active slots their new sources. Nothing is done if one of
+// them cannot continue.
+func (d *Down) swapSources(s []conn.Selection) (gone []*feed, err error) {
+	targets := d.assign(s)
+	for i, slot := range d.slots {
+		if t := targets[i]; slot.track != nil && t != nil &&
+			!sameCodec(slot.track.format, downFormat(t.Track)) {
+			return nil, ErrCodecChanged
+		}
+	}
+	for i, slot := range d.slots {
+		if t := targets[i]; slot.track != nil && t != nil {
+			gone = append(gone, slot.track.swap(*t)...)
+		}
+	}
+	return gone, nil
+}
+
+// assign gives each selection a slot: the first of a kind gets the first slot
+// of that kind, and so on. The result has one entry per slot, nil if the slot
+// is not wanted, and then those for which there is no slot yet.
+func (d *Down) assign(s []conn.Selection) []*conn.Selection {
+	targets := make([]*conn.Selection, len(d.slots))
+	var more []*conn.Selection
+	for i := range s {
+		kind := s[i].Track.Kind()
+		free := slices.IndexFunc(d.slots, func(slot *slot) bool {
+			return slot.kind == kind && targets[slices.Index(d.slots, slot)] == nil
+		})
+		if free < 0 {
+			more = append(more, &s[i])
+		} else {
+			targets[free] = &s[i]
+		}
+	}
+	return slices.Concat(targets, more)
+}
+
+// selectionDiffers tells whether the slots that are active are not those that
+// are wanted.
+func (d *Down) selectionDiffers() bool {
+	targets := d.assign(d.wanted)
+	if len(targets) > len(d.slots) {
+		return true
+	}
+	for i, slot := range d.slots {
+		if (slot.track != nil) != (targets[i] != nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// onState is called by Pion, in a goroutine of its own each time, so the state
+// it was called for may be a past one.
+func (d *Down) onState(webrtc.PeerConnectionState) {
+	switch d.pc.ConnectionState() {
+	case webrtc.PeerConnectionStateConnected:
+		if d.enter() {
+			d.attach()
+			d.wg.Done()
+		}
+	case webrtc.PeerConnectionStateFailed:
+		if d.events.Failed != nil {
+			d.notify(d.events.Failed)
+		}
+	case webrtc.PeerConnectionStateClosed:
+		d.fail(errPeerClosed)
+	default:
+	}
+}
+
+// attach lets media flow on what is negotiated.
+func (d *Down) attach() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.isEnding() || d.pc.ConnectionState() != webrtc.PeerConnectionStateConnected {
+		return
+	}
+	for _, s := range d.slots {
+		if s.track != nil {
+			s.track.attach()
+		}
+	}
+}
+
+// activeTracks returns what is being sent.
+func (d *Down) activeTracks() []*downTrack {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var tracks []*downTrack
+	for _, s := range d.slots {
+		if s.track != nil {
+			tracks = append(tracks, s.track)
+		}
+	}
+	return tracks
+}
+
+// loop does what is due from time to time. It ends with the connection.
+func (d *Down) loop() {
+	timer := time.NewTicker(senderReportInterval)
+	defer timer.Stop()
+	for {
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-d.wake:
+			if d.reportIn.Swap(false) {
+				d.sendReports()
+			}
+		case <-timer.C:
+			d.sendReports()
+			d.checkAnswer(rtptime.Now())
+		}
+		for _, t := range d.activeTracks() {
+			if f := t.takeStale(); f != nil {
+				f.track.RemoveSink(f)
+			}
+		}
+	}
+}
+
+// poke wakes loop.
+func (d *Down) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// clockChanged makes loop send sender reports at once.
+func (d *Down) clockChanged() {
+	d.reportIn.Store(true)
+	d.poke()
+}
+
+// checkAnswer looks whether an answer is overdue.
+func (d *Down) checkAnswer(now rtptime.Instant) {
+	d.mu.Lock()
+	verdict := d.negotiation.check(now)
+	d.mu.Unlock()
+	switch verdict {
+	case repeat:
+		if d.events.Renegotiate != nil {
+			d.notify(d.events.Renegotiate)
+		}
+	case giveUp:
+		d.fail(errUnanswered)
+	case patience:
+	}
+}

@@ -1,0 +1,207 @@
+package rtpconn
+
+import (
+	"time"
+
+	"galene/codecs"
+	"galene/conn"
+	"galene/rtptime"
+)
+
+// joinState is how far a down track is in joining its source.
+//
+//	          connected, keyframe in the cache         head reached
+//	Idle ─────────────────────────────────▶ CatchingUp ────────────▶ Live
+//	 │                                          │                     ▲
+//	 │ connected, none                          │ packets overwritten │
+//	 │                                          ▼                     │
+//	 ├──────────────────────────────────────▶ Waiting ─── keyframe ───┤
+//	 └───────────────── connected, audio ─────────────────────────────┘
+//
+// While catching up, a goroutine of the connection sends what the cache holds,
+// from the latest keyframe on and at twice the pace at which it came; what the
+// reader delivers is left for it to find in the cache. Both hold the track's
+// lock when they decide, and a packet is in the cache before it is delivered, so
+// none is sent twice or left out at the change to Live.
+type joinState uint8
+
+const (
+	idle joinState = iota
+	waiting
+	catchingUp
+	live
+)
+
+// catchUpPace is how much faster than it came a newcomer is sent what it has
+// missed.
+const catchUpPace = 2
+
+// maxCatchUpPause bounds one pause of catching up. Packets that were resent to
+// us came later than their number suggests.
+const maxCatchUpPause = 50 * time.Millisecond
+
+// admit decides whether a packet of the present feed is sent now.
+func (d *downTrack) admit(f *feed, p *conn.Packet) bool {
+	switch d.state {
+	case live:
+		return p.Sequence > d.caughtUp || d.takeMissed(p.Sequence)
+	case catchingUp:
+		return p.Sequence < d.next && d.takeMissed(p.Sequence)
+	case waiting:
+		if !d.starts(f, p) {
+			return false
+		}
+		d.state = live
+		d.caughtUp = p.Sequence - 1
+		d.beginSource(f.track, p.Sequence, d.offset)
+		return true
+	default:
+		return false
+	}
+}
+
+// takeMissed tells whether a late packet was missing when it was its turn, and
+// crosses it off.
+func (d *downTrack) takeMissed(sequence int64) bool {
+	for i, missed := range d.missed[:d.missedSize] {
+		if missed == sequence {
+			d.missedSize--
+			d.missed[i] = d.missed[d.missedSize]
+			return true
+		}
+	}
+	return false
+}
+
+// prime asks the publisher for a keyframe, unless the track could start without
+// one or has started.
+func (d *downTrack) prime() {
+	d.mu.Lock()
+	track, wanted := d.current.track, d.state == idle && d.isVideo() && !d.closed
+	d.mu.Unlock()
+	if !wanted {
+		return
+	}
+	if _, _, ok := track.GroupOfPictures(); !ok {
+		track.RequestKeyframe()
+	}
+}
+
+// attach lets media flow, once the track is bound and the connection stands.
+// Calling it again does nothing.
+func (d *downTrack) attach() {
+	d.mu.Lock()
+	f := d.current
+	if d.state != idle || d.closed || !d.bound {
+		d.mu.Unlock()
+		return
+	}
+	if d.format.Kind == codecs.Audio {
+		d.state = waiting // for any packet
+	} else {
+		d.join(f)
+	}
+	catchUp, ask := d.state == catchingUp, d.state == waiting && d.isVideo()
+	d.mu.Unlock()
+
+	if f.track.AddSink(f) != nil {
+		return // the track has ended
+	}
+	if ask {
+		f.track.RequestKeyframe()
+	}
+	if catchUp {
+		d.down.start("catching up", func() { d.catchUp(f) })
+	}
+}
+
+// join chooses where to start: with the cached group of pictures, or with the
+// next keyframe. The caller holds the lock.
+func (d *downTrack) join(f *feed) {
+	first, _, ok := f.track.GroupOfPictures()
+	if !ok {
+		d.state = waiting
+		return
+	}
+	d.state, d.next, d.missedSize = catchingUp, first, 0
+	d.beginSource(f.track, first, d.offset)
+}
+
+// catchUp sends what is cached until it has reached the head, or the track has
+// another source.
+func (d *downTrack) catchUp(f *feed) {
+	var (
+		buffer = make([]byte, maxPacket)
+		p      conn.Packet
+		timer  = time.NewTimer(0)
+		begun  = rtptime.Now()
+		first  rtptime.Instant // arrival of the first packet
+	)
+	defer timer.Stop()
+	for {
+		sequence, ok := d.catchUpNext(f)
+		if !ok {
+			return
+		}
+		cached := f.track.Cached(sequence, buffer, &p)
+		if cached {
+			if first == 0 {
+				first = p.Arrival
+			}
+			at := begun.Add(p.Arrival.Sub(first) / catchUpPace)
+			timer.Reset(min(at.Sub(rtptime.Now()), maxCatchUpPause))
+			select {
+			case <-timer.C:
+			case <-d.down.ctx.Done():
+				return
+			}
+		}
+		if !d.catchUpWith(f, sequence, cached, buffer, &p) {
+			f.track.RequestKeyframe()
+			return
+		}
+		f.EndBurst()
+	}
+}
+
+// catchUpNext returns the next packet to send. When there is none left the
+// track goes live, and ok is false.
+func (d *downTrack) catchUpNext(f *feed) (sequence int64, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || d.state != catchingUp || f != d.current {
+		return 0, false
+	}
+	if head, ok := f.track.Head(); !ok || d.next > head {
+		d.state, d.caughtUp = live, d.next-1
+		return 0, false
+	}
+	return d.next, true
+}
+
+// catchUpWith sends packet sequence, which is in p if cached, or takes note
+// that it is missing. It reports false if so much is missing that only a
+// keyframe helps.
+func (d *downTrack) catchUpWith(f *feed, sequence int64, cached bool, buffer []byte, p *conn.Packet) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || d.state != catchingUp || f != d.current {
+		return true
+	}
+	if !cached {
+		// It may have come just now, and then is not delivered to us again.
+		cached = f.track.Cached(sequence, buffer, p)
+	}
+	switch {
+	case cached:
+		d.forward(p)
+	case d.missedSize == maxMissed:
+		d.state = waiting
+		return false
+	default:
+		d.missed[d.missedSize] = sequence
+		d.missedSize++
+	}
+	d.next++
+	return true
+}

@@ -1,0 +1,224 @@
+package rtpconn
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"galene/conn"
+	"galene/jitter"
+	"galene/rtptime"
+)
+
+const (
+	// minResendSpacing is the least time between two retransmissions of one
+	// packet; half a round trip if that is more.
+	minResendSpacing = 10 * time.Millisecond
+	// maxResendBatch bounds the retransmissions that one NACK message causes.
+	maxResendBatch = 256
+
+	// keyframeBurst requests for a keyframe are heard of one subscriber in
+	// each keyframeWindow, so that a broken one does not degrade all others.
+	keyframeBurst  = 3
+	keyframeWindow = 10 * time.Second
+
+	// reportHistory is how many sender reports back a report block may refer.
+	reportHistory = 8
+)
+
+// subscriber is what a down track knows of its receiver. The track's lock
+// guards it.
+type subscriber struct {
+	keyframes keyframeLimiter
+	fir       firFilter
+	roundTrip time.Duration
+	reports   [reportHistory]uint32 // middle of the NTP time of the last reports
+	reported  int
+}
+
+// keyframeLimiter bounds how often one subscriber makes the publisher send a
+// keyframe.
+type keyframeLimiter struct {
+	granted [keyframeBurst]rtptime.Instant
+	next    int
+}
+
+// allow reports whether a request at now is heard.
+func (l *keyframeLimiter) allow(now rtptime.Instant) bool {
+	oldest := &l.granted[l.next%keyframeBurst]
+	if *oldest != 0 && now.Sub(*oldest) < keyframeWindow {
+		return false
+	}
+	*oldest = now
+	l.next++
+	return true
+}
+
+// firFilter tells new full intra requests from retransmitted ones, which have
+// the same command number (RFC 5104 §4.3.1.2). Any first number is new.
+type firFilter struct {
+	seen   bool
+	sender uint32
+	number uint8
+}
+
+func (f *firFilter) isNew(sender uint32, number uint8) bool {
+	if f.seen && f.sender == sender && f.number == number {
+		return false
+	}
+	*f = firFilter{true, sender, number}
+	return true
+}
+
+// readRTCP takes the subscriber's reports and requests until the sender is
+// stopped.
+func (d *downTrack) readRTCP(sender *webrtc.RTPSender) {
+	buffer := make([]byte, maxPacket)
+	packet := make([]byte, maxPacket)
+	for failures := 0; failures < maxReadErrors; {
+		n, _, err := sender.Read(buffer)
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe), d.down.ctx.Err() != nil:
+			return
+		case err != nil:
+			failures++
+			continue
+		}
+		failures = 0
+		packets, err := rtcp.Unmarshal(buffer[:n])
+		if err != nil {
+			continue
+		}
+		for _, p := range packets {
+			d.handleRTCP(p, packet)
+		}
+	}
+}
+
+// handleRTCP takes one RTCP packet of the subscriber. buffer is room for a
+// packet.
+func (d *downTrack) handleRTCP(packet rtcp.Packet, buffer []byte) {
+	now := rtptime.Now()
+	switch p := packet.(type) {
+	case *rtcp.TransportLayerNack:
+		if p.MediaSSRC == d.ssrc {
+			d.resendAll(p.Nacks, now, buffer)
+		}
+	case *rtcp.PictureLossIndication:
+		if p.MediaSSRC == d.ssrc {
+			d.wantKeyframe(now)
+		}
+	case *rtcp.FullIntraRequest:
+		for _, entry := range p.FIR {
+			if entry.SSRC == d.ssrc {
+				d.fullIntraRequest(p.SenderSSRC, entry.SequenceNumber, now)
+			}
+		}
+	case *rtcp.ReceiverReport:
+		d.receptionReports(p.Reports, now)
+	case *rtcp.SenderReport:
+		d.receptionReports(p.Reports, now)
+	case *rtcp.ReceiverEstimatedMaximumBitrate:
+		if slices.Contains(p.SSRCs, d.ssrc) && p.Bitrate >= 0 {
+			d.allow.REMB.Set(uint64(min(p.Bitrate, maxFloatRate)), now)
+		}
+	}
+}
+
+// maxFloatRate keeps an estimate within what converts to an integer.
+const maxFloatRate = 1 << 40
+
+// wantKeyframe passes a request on to the publisher, within the limit.
+func (d *downTrack) wantKeyframe(now rtptime.Instant) {
+	d.mu.Lock()
+	granted := d.isVideo() && d.subscriber.keyframes.allow(now)
+	track := d.current.track
+	d.mu.Unlock()
+	if granted {
+		track.RequestKeyframe()
+	}
+}
+
+// fullIntraRequest does the same for an FIR, unless it is a retransmission.
+func (d *downTrack) fullIntraRequest(sender uint32, number uint8, now rtptime.Instant) {
+	d.mu.Lock()
+	fresh := d.subscriber.fir.isNew(sender, number)
+	d.mu.Unlock()
+	if fresh {
+		d.wantKeyframe(now)
+	}
+}
+
+// receptionReports takes what the subscriber says of its reception.
+func (d *downTrack) receptionReports(reports []rtcp.ReceptionReport, now rtptime.Instant) {
+	for _, r := range reports {
+		if r.SSRC != d.ssrc {
+			continue
+		}
+		rate, _ := d.rate.Rate(now)
+		d.allow.Loss.Report(r.FractionLost, rate, now)
+		d.measureRoundTrip(r.LastSenderReport, r.Delay)
+	}
+}
+
+// measureRoundTrip learns the round trip from a report block, if it refers to a
+// sender report of ours.
+func (d *downTrack) measureRoundTrip(lastReport, delay uint32) {
+	wall := rtptime.NTPFromTime(time.Now())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := &d.subscriber
+	if !slices.Contains(s.reports[:min(s.reported, reportHistory)], lastReport) {
+		return
+	}
+	if sample, ok := jitter.RoundTrip(wall, lastReport, delay); ok {
+		s.roundTrip = jitter.SmoothRoundTrip(s.roundTrip, sample)
+	}
+}
+
+// resendAll answers a NACK message.
+func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant, buffer []byte) {
+	left := maxResendBatch
+	for _, pair := range pairs {
+		pair.Range(func(sequence uint16) bool {
+			left--
+			d.resend(sequence, now, buffer)
+			return left > 0
+		})
+		if left <= 0 {
+			break
+		}
+	}
+	d.mu.Lock()
+	d.out.EndBurst()
+	d.mu.Unlock()
+}
+
+// resend sends a packet again, byte for byte: it is protected under the same
+// index (RFC 3711 §3.3.1). A packet that the cache has lost is asked for
+// upstream.
+func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte) {
+	d.mu.Lock()
+	spacing := max(minResendSpacing, d.subscriber.roundTrip/2)
+	entry, ok := d.numbers.Resend(sequence, int64(now), spacing)
+	from := d.sources[entry.Source%sourceHistory]
+	d.mu.Unlock()
+	if !ok || from.track == nil || from.id != entry.Source {
+		return
+	}
+
+	var p conn.Packet
+	if !from.track.Cached(entry.Ingest, buffer, &p) {
+		from.track.Want(entry.Ingest)
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		d.send(sequence, p.Timestamp+entry.TimestampOffset, marks(&p, from.lowest), p.Payload)
+	}
+}

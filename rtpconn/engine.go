@@ -1,0 +1,150 @@
+package rtpconn
+
+import (
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+)
+
+// Options configure an [Engine]. The zero value is valid.
+type Options struct {
+	// Mux carries all connections over shared sockets. If it is nil each
+	// connection has sockets of its own.
+	Mux ice.UDPMux
+	// PortMin and PortMax bound the ports of the connections' own sockets;
+	// 0 leaves the choice to the system.
+	PortMin, PortMax uint16
+	// Loopback adds candidates on the loopback interface.
+	Loopback bool
+	// MDNS resolves the peers' multicast DNS candidates and offers our own.
+	MDNS bool
+	// Configuration returns the ICE servers and policy of the server's own
+	// connections; nil means none. Its certificates are not used.
+	Configuration func() webrtc.Configuration
+	// Log is where the engine logs; slog.Default() if nil.
+	Log *slog.Logger
+}
+
+// Engine makes connections and owns them. Its methods may be called from any
+// goroutine.
+type Engine struct {
+	options  Options
+	settings webrtc.SettingEngine // immutable; each API gets a copy
+
+	mu          sync.Mutex // guards the fields below
+	apis        map[apiKey]*webrtc.API
+	certificate *webrtc.Certificate
+	connections map[interface{ Close() }]struct{}
+	closed      bool
+}
+
+// NewEngine returns an engine. It opens no socket before a connection needs one.
+func NewEngine(o Options) (*Engine, error) {
+	o.Log = cmp.Or(o.Log, slog.Default())
+	settings, err := newSettings(o)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		options:     o,
+		settings:    settings,
+		apis:        make(map[apiKey]*webrtc.API),
+		connections: make(map[interface{ Close() }]struct{}),
+	}
+	if _, err := e.freshCertificate(time.Now()); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Close closes every connection and waits until all their goroutines have
+// ended. The engine makes no more connections. Closing it again does nothing.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	e.closed = true
+	open := make([]interface{ Close() }, 0, len(e.connections))
+	for c := range e.connections {
+		open = append(open, c)
+	}
+	e.mu.Unlock()
+
+	var wg sync.WaitGroup
+	for _, c := range open {
+		wg.Go(c.Close)
+	}
+	wg.Wait()
+	return nil
+}
+
+// own records a connection that is to be closed with the engine.
+func (e *Engine) own(c interface{ Close() }) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	e.connections[c] = struct{}{}
+	return nil
+}
+
+// disown forgets a connection that has closed.
+func (e *Engine) disown(c interface{ Close() }) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.connections, c)
+}
+
+// newPeerConnection returns a peer connection for the codecs and direction.
+func (e *Engine) newPeerConnection(key apiKey) (*webrtc.PeerConnection, error) {
+	var configuration webrtc.Configuration
+	if e.options.Configuration != nil {
+		configuration = e.options.Configuration()
+	}
+	certificate, err := e.freshCertificate(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	configuration.Certificates = []webrtc.Certificate{*certificate}
+
+	api, err := e.api(key)
+	if err != nil {
+		return nil, err
+	}
+	pc, err := api.NewPeerConnection(configuration)
+	if err != nil {
+		return nil, fmt.Errorf("rtpconn: peer connection: %w", err)
+	}
+	return pc, nil
+}
+
+// certificateMargin is how long before its expiry a certificate is replaced.
+// Pion's are valid for a month; a connection checks its own only when it starts.
+const certificateMargin = 7 * 24 * time.Hour
+
+// freshCertificate returns the certificate that all new connections share,
+// making it if there is none or it is about to expire.
+func (e *Engine) freshCertificate(now time.Time) (*webrtc.Certificate, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.certificate != nil && now.Add(certificateMargin).Before(e.certificate.Expires()) {
+		return e.certificate, nil
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("rtpconn: certificate key: %w", err)
+	}
+	certificate, err := webrtc.GenerateCertificate(key)
+	if err != nil {
+		return nil, fmt.Errorf("rtpconn: certificate: %w", err)
+	}
+	e.certificate = certificate
+	return certificate, nil
+}

@@ -1,0 +1,175 @@
+package rtpconn
+
+import (
+	"fmt"
+	"testing"
+
+	"galene/codecs"
+	"galene/conn"
+	"galene/rtptime"
+)
+
+// newBareUpTrack returns a track without a connection, expecting a format.
+func newBareUpTrack(tb testing.TB, name string) *upTrack {
+	tb.Helper()
+	formats, _ := codecs.Formats(name)
+	u := &Up{wake: make(chan struct{}, 1)}
+	u.log = discardLog()
+	p := newPayloads(nil)
+	p.entries = append(p.entries, payload{formats[0], codecs.ParserFor(formats[0].MimeType), feedback{nack: true, pli: true}})
+	return newUpTrack(u, acceptedSection{section{kind: formats[0].Kind, mid: "0"}, p}, "")
+}
+
+// receive runs raw packet bytes through ingestion, as the reader does.
+func receive(in *ingest, raw []byte, now rtptime.Instant) bool {
+	return in.packet(copy(in.track.cache.Buffer(), raw), now)
+}
+
+// raw returns packet n of the sample as it arrives.
+func (s sample) raw(tb testing.TB, n uint32, payloadType uint8, keyframe bool) []byte {
+	tb.Helper()
+	p := s.packet(n, 0, keyframe)
+	p.PayloadType = payloadType
+	p.Payload = append(p.Payload, make([]byte, 1000)...)
+	raw, err := p.Marshal()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return raw
+}
+
+func TestIngestionDoesNotAllocate(t *testing.T) {
+	track := newBareUpTrack(t, "vp8")
+	in := ingest{track: track}
+	raw := vp8.raw(t, 0, 96, false)
+	now := epoch
+	n := uint16(0)
+	allocs := testing.AllocsPerRun(1000, func() {
+		n++
+		raw[2], raw[3] = byte(n>>8), byte(n)
+		now = now.Add(1e6)
+		if !receive(&in, raw, now) {
+			t.Fatalf("packet %d is not taken", n)
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations per packet received, want none", allocs)
+	}
+}
+
+func TestForwardingDoesNotAllocate(t *testing.T) {
+	for _, name := range []string{"vp8", "opus"} {
+		source := newFakeTrack(t, name)
+		source.gop = false
+		d := newBareTrack(t, source, discardEgress{})
+		d.attach()
+		p := source.packet(1000, 1, true)
+		d.current.WritePacket(&p)
+		p.Frame.Keyframe = false
+		allocs := testing.AllocsPerRun(1000, func() {
+			p.Sequence++
+			p.Timestamp += 3000
+			d.current.WritePacket(&p)
+			d.current.EndBurst()
+		})
+		if allocs != 0 {
+			t.Errorf("%s: %v allocations per packet forwarded, want none", name, allocs)
+		}
+		if got := d.rate.Packets(); got < 1000 {
+			t.Fatalf("%s: only %d packets were forwarded", name, got)
+		}
+	}
+}
+
+func TestMalformedPacketsAreCountedAndDropped(t *testing.T) {
+	t.Parallel()
+	track := newBareUpTrack(t, "vp8")
+	in := ingest{track: track}
+	good := vp8.raw(t, 1, 96, true)
+	tests := []struct {
+		name   string
+		packet []byte
+		want   bool
+	}{
+		{"nothing", nil, false},
+		{"half a header", good[:6], false},
+		{"an unknown payload type", vp8.raw(t, 2, 50, true), false},
+		{"a good one", good, true},
+		{"the same again", good, false},
+		{"the next one", vp8.raw(t, 2, 96, false), true},
+	}
+	for _, tt := range tests {
+		if got := receive(&in, tt.packet, epoch); got != tt.want {
+			t.Errorf("%s: taken %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	if track.rejected != 3 {
+		t.Errorf("%d packets were counted as malformed, want 3", track.rejected)
+	}
+}
+
+func TestPaddingDoesNotHideTheKeyframeFromNewcomers(t *testing.T) {
+	t.Parallel()
+	track := newBareUpTrack(t, "vp8")
+	in := ingest{track: track}
+	now := rtptime.Now()
+	receive(&in, vp8.raw(t, 1, 96, true), now)
+	padding := vp8.raw(t, 2, 96, false)[:rtpFixedHeader+4]
+	padding[0] |= rtpPaddingBit
+	padding[len(padding)-1] = 4
+	if !receive(&in, padding, now) || !in.out.PaddingOnly || len(in.out.Payload) != 0 {
+		t.Fatalf("padding is taken for %+v", in.out)
+	}
+	receive(&in, vp8.raw(t, 3, 96, false), now)
+	first, last, ok := track.GroupOfPictures()
+	if !ok || last-first != 2 {
+		t.Errorf("GroupOfPictures = %d, %d, %v, want three packets", first, last, ok)
+	}
+	var p conn.Packet
+	if !track.Cached(first+1, make([]byte, maxPacket), &p) || !p.PaddingOnly {
+		t.Errorf("the cached padding is %+v", p)
+	}
+}
+
+func BenchmarkIngest(b *testing.B) {
+	track := newBareUpTrack(b, "vp8")
+	in := ingest{track: track}
+	raw := vp8.raw(b, 0, 96, false)
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	now := epoch
+	n := uint16(0)
+	for b.Loop() {
+		n++
+		raw[2], raw[3] = byte(n>>8), byte(n)
+		now = now.Add(1e6)
+		receive(&in, raw, now)
+	}
+}
+
+// BenchmarkFanOut measures the way of one packet from the up track's reader
+// through every subscriber's track, without sealing and sending.
+func BenchmarkFanOut(b *testing.B) {
+	for _, subscribers := range []int{1, 10, 50} {
+		b.Run(fmt.Sprint(subscribers), func(b *testing.B) {
+			source := newFakeTrack(b, "vp8")
+			source.gop = false
+			for range subscribers {
+				newBareTrack(b, source, discardEgress{}).attach()
+			}
+			p := source.packet(1000, 1, true)
+			p.Payload = make([]byte, 1100)
+			source.sinks.write(&p)
+			p.Frame.Keyframe = false
+			b.SetBytes(int64(subscribers * len(p.Payload)))
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Sequence++
+				p.Timestamp += 3000
+				source.sinks.write(&p)
+				source.sinks.endBurst()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(subscribers), "ns/packet/subscriber")
+		})
+	}
+}

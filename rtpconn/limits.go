@@ -1,0 +1,24 @@
+package rtpconn
+
+import "time"
+
+// Bounds on what a peer can make the server hold or do.
+const (
+	maxSDP           = 128 << 10 // octets of one session description
+	maxSections      = 32        // m-sections of one session description
+	maxTracks        = 16        // RTP streams of one connection, encodings counted
+	maxCandidates    = 64        // remote candidates between two session descriptions
+	maxCandidateText = 1 << 10   // octets of one candidate
+	maxIdentifier    = 255       // octets of a mid, rid or part of an msid
+
+	// maxPacket is the longest RTP or RTCP packet taken, in octets. It leaves
+	// room for anything that fits an Ethernet frame.
+	maxPacket = 1500
+)
+
+// negotiationTimeout is how long an answer may take before the offer is
+// repeated, and then again before the connection is given up.
+const negotiationTimeout = 15 * time.Second
+
+// defaultRoundTrip is assumed before ICE has measured one.
+const defaultRoundTrip = 100 * time.Millisecond

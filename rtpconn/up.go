@@ -1,0 +1,183 @@
+package rtpconn
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pion/webrtc/v4"
+
+	"galene/conn"
+	"galene/jitter"
+)
+
+// UpConfig configures an [Up].
+type UpConfig struct {
+	// ID and Label are the stream's, as conn.Up has them.
+	ID, Label string
+	// Codecs names what the publisher may send, in the order of preference;
+	// the default of package codecs if empty.
+	Codecs []string
+	Events Events
+	// Log carries the group and the client; the engine's if nil.
+	Log *slog.Logger
+}
+
+// Up is the connection on which a publisher sends one stream. It answers the
+// publisher's offers. Its methods may be called from any goroutine.
+type Up struct {
+	peer
+
+	// Immutable.
+	id, label string
+	codecs    []string
+	ssrc      uint32 // ours, in reports and feedback
+	clock     *jitter.StreamClock
+
+	wake chan struct{} // makes the feedback goroutine look for work
+
+	negotiating sync.Mutex // held during Offer; guards the fields below
+	answered    bool       // the first offer was answered
+	failed      bool       // an offer failed half-way: no other can follow
+	gathered    atomic.Pointer[gathering]
+
+	mu     sync.Mutex // guards changes of tracks
+	tracks atomic.Pointer[trackList]
+}
+
+var _ conn.Up = (*Up)(nil)
+
+// trackList is the tracks of an up connection, in order. It is immutable.
+type trackList struct {
+	own  []*upTrack
+	view []conn.UpTrack // the same, for others
+}
+
+// gathering ends when the candidates of one offer's answer are complete.
+type gathering struct{ done <-chan struct{} }
+
+// NewUp returns a connection that waits for its first offer.
+func (e *Engine) NewUp(c UpConfig) (*Up, error) {
+	u := &Up{
+		id:     c.ID,
+		label:  c.Label,
+		codecs: slices.Clone(c.Codecs),
+		ssrc:   randomSSRC(),
+		clock:  jitter.NewStreamClock(),
+		wake:   make(chan struct{}, 1),
+	}
+	u.tracks.Store(&trackList{})
+	if err := u.open(e, upKey(u.codecs), c.Events, cmp.Or(c.Log, e.options.Log)); err != nil {
+		return nil, err
+	}
+	u.pc.OnTrack(u.onTrack)
+	u.pc.OnConnectionStateChange(u.onState)
+	if err := e.own(u); err != nil {
+		u.shut()
+		return nil, err
+	}
+	u.start("feedback", u.feedbackLoop)
+	return u, nil
+}
+
+// ID implements conn.Up.
+func (u *Up) ID() string { return u.id }
+
+// Label implements conn.Up.
+func (u *Up) Label() string { return u.label }
+
+// Tracks implements conn.Up: the accepted tracks of the last offer.
+func (u *Up) Tracks() []conn.UpTrack { return u.tracks.Load().view }
+
+// Close ends the connection and all its tracks. When it returns, every
+// goroutine of the connection has ended. It must not be called from an event.
+func (u *Up) Close() {
+	u.refuse()
+	u.endTracks()
+	u.shut()
+	u.engine.disown(u)
+}
+
+// endTracks ends all tracks. No more come once the connection is ending.
+func (u *Up) endTracks() {
+	u.mu.Lock()
+	list := u.tracks.Swap(&trackList{})
+	u.mu.Unlock()
+	for _, t := range list.own {
+		t.end()
+	}
+}
+
+// Gathered waits until our candidates for the last offer are complete, and
+// returns the answer with all of them, for peers that take no candidates later.
+func (u *Up) Gathered(ctx context.Context) (answer string, err error) {
+	g := u.gathered.Load()
+	if g == nil {
+		return "", ErrClosed
+	}
+	select {
+	case <-g.done:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-u.ctx.Done():
+		return "", ErrClosed
+	}
+	description := u.pc.LocalDescription()
+	if description == nil {
+		return "", ErrClosed
+	}
+	return description.SDP, nil
+}
+
+// RemoteDescription returns the last offer that was taken, for applying
+// fragments to it (RFC 8840 §9); empty before the first.
+func (u *Up) RemoteDescription() string {
+	if d := u.pc.RemoteDescription(); d != nil {
+		return d.SDP
+	}
+	return ""
+}
+
+// onState is called by Pion, in a goroutine of its own each time, so the state
+// it was called for may be a past one.
+func (u *Up) onState(webrtc.PeerConnectionState) {
+	switch u.pc.ConnectionState() {
+	case webrtc.PeerConnectionStateConnected:
+		u.poke()
+	case webrtc.PeerConnectionStateFailed:
+		if u.events.Failed != nil {
+			u.notify(u.events.Failed)
+		}
+	case webrtc.PeerConnectionStateClosed:
+		u.fail(errPeerClosed)
+	default:
+	}
+}
+
+// poke wakes the feedback goroutine.
+func (u *Up) poke() {
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
+// changed tells the owner that the tracks or a format changed.
+func (u *Up) changed() {
+	if u.events.Changed != nil {
+		u.notify(u.events.Changed)
+	}
+}
+
+// randomSSRC returns an SSRC (RFC 3550 §8). Zero is left out, as some take it
+// for none.
+func randomSSRC() uint32 {
+	var b [4]byte
+	rand.Read(b[:]) // never fails
+	return max(1, binary.BigEndian.Uint32(b[:]))
+}

@@ -1,0 +1,189 @@
+package rtpconn
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"galene/estimator"
+	"galene/jitter"
+	"galene/nack"
+	"galene/packetcache"
+	"galene/rtptime"
+)
+
+const (
+	// reportInterval is the time between two receiver reports.
+	reportInterval = time.Second
+	// maxNACKPairs bounds one NACK message so that it fits a datagram.
+	maxNACKPairs = 240
+)
+
+// feedbackLoop sends what the publisher must know: reports each second, and
+// requests for lost packets and keyframes when they are due, whether or not
+// packets arrive. It ends with the connection.
+func (u *Up) feedbackLoop() {
+	report := rtptime.Now().Add(reportInterval)
+	timer := time.NewTimer(reportInterval)
+	defer timer.Stop()
+	for {
+		select {
+		case <-u.ctx.Done():
+			return
+		case <-u.wake:
+		case <-timer.C:
+		}
+		now := rtptime.Now()
+		if now >= report {
+			u.report(now)
+			report = now.Add(reportInterval)
+		}
+		next := report
+		for _, t := range u.tracks.Load().own {
+			next = min(next, t.ask(now))
+		}
+		timer.Reset(max(next.Sub(now), time.Millisecond))
+	}
+}
+
+// send sends a compound packet, which begins with a report (RFC 3550 §6.1). A
+// loss of it is as good as an error.
+func (u *Up) send(packets ...rtcp.Packet) {
+	compound := append([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: u.ssrc}}, packets...)
+	_ = u.pc.WriteRTCP(compound)
+}
+
+// ask sends what requests are due for a track, and returns when to call it
+// again at the latest.
+func (t *upTrack) ask(now rtptime.Instant) (next rtptime.Instant) {
+	next = now.Add(reportInterval)
+	roundTrip := time.Duration(t.roundTrip.Load())
+
+	t.mu.Lock()
+	if t.bound == nil || t.ended {
+		t.mu.Unlock()
+		return next
+	}
+	if t.sinks.empty() {
+		t.keyframe.forget() // nobody would see it
+	}
+	ssrc := uint32(t.bound.SSRC())
+	missing := t.losses.Due(int64(now), roundTrip, nil)
+	keyframe := t.keyframe.due(now, roundTrip)
+	number := t.keyframe.number
+	if at, ok := t.losses.Next(); ok {
+		next = min(next, rtptime.Instant(at))
+	}
+	if at, ok := t.keyframe.next(roundTrip); ok {
+		next = min(next, at)
+	}
+	t.mu.Unlock()
+
+	understood := t.current.Load().feedback
+	if len(missing) > 0 && understood.nack {
+		t.up.sendNACK(ssrc, missing)
+	}
+	if keyframe {
+		t.up.sendKeyframeRequest(ssrc, number, understood)
+	}
+	return next
+}
+
+// sendNACK asks for packets (RFC 4585 §6.2.1).
+func (u *Up) sendNACK(ssrc uint32, missing []int64) {
+	pairs := nack.Pairs(nil, missing)
+	for len(pairs) > 0 {
+		n := min(len(pairs), maxNACKPairs)
+		message := &rtcp.TransportLayerNack{SenderSSRC: u.ssrc, MediaSSRC: ssrc}
+		for _, p := range pairs[:n] {
+			message.Nacks = append(message.Nacks, rtcp.NackPair{
+				PacketID:    p.ID,
+				LostPackets: rtcp.PacketBitmap(p.Mask),
+			})
+		}
+		u.send(message)
+		pairs = pairs[n:]
+	}
+}
+
+// sendKeyframeRequest asks for a keyframe by PLI (RFC 4585 §6.3.1), or by FIR
+// (RFC 5104 §4.3.1) if that is all the publisher understands. A FIR repeated
+// under the same number is a retransmission.
+func (u *Up) sendKeyframeRequest(ssrc uint32, number uint8, understood feedback) {
+	switch {
+	case understood.pli:
+		u.send(&rtcp.PictureLossIndication{SenderSSRC: u.ssrc, MediaSSRC: ssrc})
+	case understood.fir:
+		u.send(&rtcp.FullIntraRequest{
+			SenderSSRC: u.ssrc,
+			FIR:        []rtcp.FIREntry{{SSRC: ssrc, SequenceNumber: number}},
+		})
+	}
+}
+
+// report sends the receiver report, with a REMB if there is a track for one,
+// and does what else is done once a second.
+func (u *Up) report(now rtptime.Instant) {
+	roundTrip := u.roundTrip()
+	report := &rtcp.ReceiverReport{SSRC: u.ssrc}
+	remb := &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: u.ssrc}
+	var rates []uint64
+	for _, t := range u.tracks.Load().own {
+		understood := t.current.Load().feedback
+		if understood.remb {
+			// An encoding that is not sent yet counts, or else the limit
+			// would keep the publisher from ever sending it.
+			rates = append(rates, t.permittedRate(now))
+		}
+		block, ok := t.report(now, roundTrip)
+		if !ok {
+			continue
+		}
+		report.Reports = append(report.Reports, block)
+		if understood.remb {
+			remb.SSRCs = append(remb.SSRCs, block.SSRC)
+		}
+	}
+	if len(report.Reports) == 0 {
+		return
+	}
+	compound := []rtcp.Packet{report, u.description()}
+	if len(remb.SSRCs) > 0 {
+		remb.Bitrate = float32(estimator.Total(rates...))
+		compound = append(compound, remb)
+	}
+	_ = u.pc.WriteRTCP(compound)
+}
+
+// description names us (RFC 3550 §6.5.1).
+func (u *Up) description() *rtcp.SourceDescription {
+	return &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+		Source: u.ssrc,
+		Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: "galene"}},
+	}}}
+}
+
+// report returns a track's report block, and adapts the track to its round trip
+// and rate. ok is false if nothing was received yet.
+func (t *upTrack) report(now rtptime.Instant, roundTrip time.Duration) (block rtcp.ReceptionReport, ok bool) {
+	smooth := jitter.SmoothRoundTrip(time.Duration(t.roundTrip.Load()), roundTrip)
+	t.roundTrip.Store(int64(smooth))
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bound == nil || t.ended || t.stats.Packets() == 0 {
+		return block, false
+	}
+	_, packetsPerSecond := t.rate.Rate(now)
+	t.capacity.Store(int64(packetcache.Capacity(packetsPerSecond, smooth)))
+	r := t.stats.Report(now)
+	return rtcp.ReceptionReport{
+		SSRC:               uint32(t.bound.SSRC()),
+		FractionLost:       r.FractionLost,
+		TotalLost:          uint32(r.CumulativeLost) & 0xffffff,
+		LastSequenceNumber: r.HighestSequence,
+		Jitter:             r.Jitter,
+		LastSenderReport:   r.LastSenderReport,
+		Delay:              r.Delay,
+	}, true
+}
