@@ -1,0 +1,25 @@
+// Package signalling serves the WebSocket protocol: it reads the messages of
+// clients, changes groups and media connections on their behalf, and tells each
+// client what happened.
+//
+// A [Server] runs one session per client. A session takes messages from a
+// [Pipe], which is a WebSocket in production and memory in tests.
+//
+// # Ownership
+//
+// Each session has three goroutines. The session's own owns all of its state:
+// handlers, group events and media events run there, one after another. The
+// reader decodes messages and hands them over through a short channel, so that a
+// client that sends faster than it is served is held up by TCP. The writer owns
+// the sending side of the pipe and takes frames from a bounded queue; a client
+// that does not drain its queue is dropped, and nobody waits for it. Everything
+// that happens elsewhere arrives through mailboxes: posting to them blocks
+// nobody. A panic ends the session in which it happened and no other.
+//
+// # Specifications
+//
+//   - RFC 6455, WebSocket
+//   - RFC 8259, JSON
+//   - RFC 8829 and RFC 8838, offers, answers and trickled candidates as carried
+//     by the messages offer, answer and ice
+package signalling

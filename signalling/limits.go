@@ -1,0 +1,71 @@
+package signalling
+
+import (
+	"cmp"
+	"time"
+)
+
+// Limits bounds what one client may make the server hold or do. A field that is
+// zero stands for its default.
+type Limits struct {
+	// MessageBytes is the longest message that a client may send: 1 MiB.
+	MessageBytes int64
+	// ClientIDBytes is the longest client id: 255.
+	ClientIDBytes int
+	// StreamIDBytes is the longest stream id or label: 256.
+	StreamIDBytes int
+	// ValueBytes is the longest value of a chat or user message: as long as
+	// a message may be.
+	ValueBytes int
+	// SDPBytes is the longest session description: 128 kB.
+	SDPBytes int
+	// Streams is how many streams a client may publish at a time: 16.
+	Streams int
+	// RequestLabels is how many labels a request may have: 256.
+	RequestLabels int
+	// MessageBurst and MessageRate bound how many messages are read from a
+	// client, at once and per second; long messages count several times.
+	// Beyond that its messages wait, and after FloodTime of it the client is
+	// closed: 1000, 200 and 30 s. A client that starts to receive a hundred
+	// streams at once answers with hundreds of messages.
+	MessageBurst, MessageRate int
+	FloodTime                 time.Duration
+	// QueueMessages and QueueBytes bound what waits to be sent to a client,
+	// enough for a join into a group of a thousand: 8192 and 16 MiB.
+	QueueMessages, QueueBytes int
+	// Events bounds how many group events, and how many media events, wait
+	// for a session: 8192.
+	Events int
+}
+
+// Costs and times that are part of the protocol rather than of its limits.
+const (
+	// costUnit is how many bytes of a message count as one message.
+	costUnit = 32 << 10
+
+	handshakeTimeout = 15 * time.Second       // until the first message
+	scanInterval     = 10 * time.Second       // between looks at whether a client lives
+	pingAfter        = 20 * time.Second       // of silence
+	deadAfter        = 45 * time.Second       // of silence
+	writeTimeout     = 500 * time.Millisecond // for one message
+	flushTimeout     = 2 * time.Second        // for all that waits when a session ends
+	lingerTimeout    = time.Second            // for the client to answer a close frame
+	failureDelay     = 200 * time.Millisecond // before a refusal of credentials
+)
+
+func (l Limits) withDefaults() Limits {
+	l.MessageBytes = cmp.Or(l.MessageBytes, 1<<20)
+	l.ClientIDBytes = cmp.Or(l.ClientIDBytes, 255)
+	l.StreamIDBytes = cmp.Or(l.StreamIDBytes, 256)
+	l.ValueBytes = cmp.Or(l.ValueBytes, int(l.MessageBytes))
+	l.SDPBytes = cmp.Or(l.SDPBytes, 128<<10)
+	l.Streams = cmp.Or(l.Streams, 16)
+	l.RequestLabels = cmp.Or(l.RequestLabels, 256)
+	l.MessageBurst = cmp.Or(l.MessageBurst, 1000)
+	l.MessageRate = cmp.Or(l.MessageRate, 200)
+	l.FloodTime = cmp.Or(l.FloodTime, 30*time.Second)
+	l.QueueMessages = cmp.Or(l.QueueMessages, 8192)
+	l.QueueBytes = cmp.Or(l.QueueBytes, 16<<20)
+	l.Events = cmp.Or(l.Events, 8192)
+	return l
+}

@@ -1,0 +1,97 @@
+package signalling
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"galene/group"
+	"galene/rtpconn"
+)
+
+// Options is what a [Server] works with.
+type Options struct {
+	// Registry has the groups.
+	Registry *group.Registry
+	// Engine makes media connections. Without one, offers are refused.
+	Engine *rtpconn.Engine
+	// RTCConfiguration returns what clients are told about ICE servers: a
+	// value that marshals to a browser's RTCConfiguration. It may be called by
+	// any goroutine; nil stands for an empty configuration.
+	RTCConfiguration func() any
+	// Log takes what operators should know; nil is [slog.Default].
+	Log *slog.Logger
+	// Limits bounds what a client may do.
+	Limits Limits
+}
+
+// Server serves the protocol to any number of clients. Its methods may be
+// called from any goroutine.
+type Server struct {
+	// Immutable after NewServer.
+	registry         *group.Registry
+	engine           mediaEngine
+	rtcConfiguration func() any
+	log              *slog.Logger
+	limits           Limits
+	upgrader         *websocket.Upgrader
+
+	running sync.WaitGroup // sessions; added to under mu only
+
+	mu       sync.Mutex // guards the fields below
+	sessions map[*session]struct{}
+	stopping bool
+}
+
+// NewServer returns a server that serves nobody yet.
+func NewServer(o Options) *Server {
+	return newServer(o, engine{o.Engine})
+}
+
+// newServer is NewServer with an engine of the caller's choice.
+func newServer(o Options, e mediaEngine) *Server {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.RTCConfiguration == nil {
+		o.RTCConfiguration = func() any { return struct{}{} }
+	}
+	return &Server{
+		registry:         o.Registry,
+		engine:           e,
+		rtcConfiguration: o.RTCConfiguration,
+		log:              o.Log,
+		limits:           o.Limits.withDefaults(),
+		upgrader:         newUpgrader(),
+		sessions:         make(map[*session]struct{}),
+	}
+}
+
+// Serve serves one client and returns when it is gone and everything of it has
+// ended: its membership, its streams, all goroutines. It owns p. When ctx ends
+// the client is dropped. The address is what operators who ask for it are told.
+func (s *Server) Serve(ctx context.Context, p Pipe, address string) {
+	session := newSession(s, p, address)
+	s.mu.Lock()
+	refused := s.stopping
+	if !refused {
+		s.sessions[session] = struct{}{}
+		s.running.Add(1)
+	}
+	s.mu.Unlock()
+	if refused {
+		_ = p.Close(websocket.CloseNormalClosure, farewell, time.Now().Add(writeTimeout))
+		p.Cut()
+		return
+	}
+	defer func() {
+		s.mu.Lock()
+		delete(s.sessions, session)
+		s.mu.Unlock()
+		s.running.Done()
+	}()
+	session.run(ctx)
+}

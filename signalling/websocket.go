@@ -1,0 +1,102 @@
+package signalling
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// Sizes and times of WebSockets. Most messages are short, and most clients
+// silent: the buffer for reading is small, and those for writing are shared.
+const (
+	readBufferSize  = 2 << 10
+	writeBufferSize = 4 << 10
+	upgradeTimeout  = 30 * time.Second
+)
+
+// newUpgrader returns what turns requests into WebSockets. Origins are checked
+// by whoever calls [Server.ServeWebSocket].
+func newUpgrader() *websocket.Upgrader {
+	return &websocket.Upgrader{
+		HandshakeTimeout: upgradeTimeout,
+		ReadBufferSize:   readBufferSize,
+		WriteBufferSize:  writeBufferSize,
+		WriteBufferPool:  new(sync.Pool),
+		CheckOrigin:      func(*http.Request) bool { return true },
+	}
+}
+
+// ServeWebSocket upgrades a request and serves the client until it is gone and
+// everything of it has ended. A request that is no upgrade is answered with
+// 400. The caller has checked the origin.
+func (s *Server) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
+	c, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		s.log.Debug("not a websocket", "address", r.RemoteAddr, "error", err)
+		return
+	}
+	s.Serve(r.Context(), newWebSocket(c, s.limits.MessageBytes), r.RemoteAddr)
+}
+
+// webSocket is the pipe of a WebSocket.
+type webSocket struct {
+	conn *websocket.Conn
+}
+
+func newWebSocket(c *websocket.Conn, limit int64) *webSocket {
+	c.SetReadLimit(limit)
+	// The session answers a close frame, after what it has yet to say.
+	c.SetCloseHandler(func(int, string) error { return nil })
+	return &webSocket{c}
+}
+
+func (w *webSocket) Read() ([]byte, error) {
+	_, frame, err := w.conn.ReadMessage()
+	if err == nil {
+		return frame, nil
+	}
+	if e, ok := errors.AsType[*websocket.CloseError](err); ok && e.Code != websocket.CloseAbnormalClosure {
+		return nil, ErrClosed
+	}
+	if errors.Is(err, websocket.ErrReadLimit) {
+		w.discard()
+		return nil, ErrTooBig
+	}
+	return nil, fmt.Errorf("%w: %w", ErrGone, err)
+}
+
+// discard reads on for a while after a message that was too big. If there were
+// unread bytes when the connection is closed, the system would send a reset,
+// which can overtake the close frame.
+func (w *webSocket) discard() {
+	c := w.conn.NetConn()
+	if c.SetReadDeadline(time.Now().Add(lingerTimeout)) == nil {
+		_, _ = io.Copy(io.Discard, c) // ends with the deadline; nothing depends on it
+	}
+}
+
+func (w *webSocket) Write(frame []byte, deadline time.Time) error {
+	if err := w.conn.SetWriteDeadline(deadline); err != nil {
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	if err := w.conn.WriteMessage(websocket.TextMessage, frame); err != nil {
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return nil
+}
+
+func (w *webSocket) Close(code int, reason string, deadline time.Time) error {
+	frame := websocket.FormatCloseMessage(code, shortReason(reason))
+	err := w.conn.WriteControl(websocket.CloseMessage, frame, deadline)
+	if err != nil && !errors.Is(err, websocket.ErrCloseSent) {
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return w.conn.SetReadDeadline(deadline)
+}
+
+func (w *webSocket) Cut() { _ = w.conn.Close() } // whatever the error, it is closed
