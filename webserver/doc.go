@@ -1,0 +1,18 @@
+// Package webserver is the HTTP side of the server: the web client's files,
+// the pages and the status of groups, the list of public groups, and the door
+// to the signalling protocol. It also chooses the certificate and opens the
+// listening socket.
+//
+// # Ownership
+//
+// A [Server] owns its HTTP server and the goroutines of its connections, which
+// end with [Server.Shutdown]; WebSockets are handed over to signalling, which
+// ends them itself. It keeps nothing about groups: each request asks the
+// registry, and no request creates state there.
+//
+// # Specifications
+//
+//   - RFC 9110 and RFC 9111, HTTP semantics and caching
+//   - RFC 6454, web origins, and the Fetch standard for cross-origin requests
+//   - Content Security Policy Level 3
+package webserver

@@ -1,0 +1,103 @@
+package webserver
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"galene/config"
+)
+
+// site is what the world calls this server: the part of the settings that
+// says how it is reached, and from where. It is made for one request.
+type site struct {
+	canonicalHost string
+	proxy         *url.URL // never nil; empty parts do not override anything
+	origins       []string // further origins that may use the server
+	public        bool     // every origin may use it
+}
+
+func newSite(c *config.Settings) site {
+	s := site{
+		canonicalHost: c.CanonicalHost,
+		proxy:         new(url.URL),
+		origins:       c.AllowOrigin,
+		public:        c.PublicServer,
+	}
+	if proxy, err := url.Parse(c.ProxyURL); err == nil {
+		s.proxy = proxy
+	}
+	return s
+}
+
+// base returns the URL that published links start with. Its path has no final
+// slash.
+func (s site) base(r *http.Request) *url.URL {
+	base := &url.URL{Scheme: "http", Host: r.Host, Path: s.prefix()}
+	if r.TLS != nil {
+		base.Scheme = "https"
+	}
+	if s.proxy.Scheme != "" {
+		base.Scheme = s.proxy.Scheme
+	}
+	if s.proxy.Host != "" {
+		base.Host = s.proxy.Host
+	}
+	return base
+}
+
+// prefix is the path under which a proxy shows the server, without final
+// slash.
+func (s site) prefix() string { return strings.TrimRight(s.proxy.Path, "/") }
+
+// canonical returns where a request has to go instead, if it came under
+// another name than the canonical one; otherwise nil.
+func (s site) canonical(r *http.Request) *url.URL {
+	if s.canonicalHost == "" || strings.EqualFold(s.canonicalHost, r.Host) {
+		return nil
+	}
+	target := &url.URL{
+		Scheme:   "https",
+		Host:     s.canonicalHost,
+		Path:     s.prefix() + r.URL.Path,
+		RawQuery: r.URL.RawQuery,
+	}
+	if s.proxy.Scheme != "" {
+		target.Scheme = s.proxy.Scheme
+	}
+	return target
+}
+
+// allows tells whether the page that makes the request may use the server:
+// there is no page, it is our own, or its origin is in the configuration.
+func (s site) allows(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || s.public || s.isOwn(origin, r.Host) {
+		return true
+	}
+	for _, allowed := range s.origins {
+		if strings.EqualFold(allowed, origin) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOwn tells whether an origin is this server, under the name of the request
+// or a configured one. The scheme counts only where the configuration gives
+// it, since a proxy may be in between.
+func (s site) isOwn(origin, requestHost string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	if s.proxy.Scheme != "" && !strings.EqualFold(s.proxy.Scheme, u.Scheme) {
+		return false
+	}
+	for _, host := range []string{requestHost, s.canonicalHost, s.proxy.Host} {
+		if host != "" && strings.EqualFold(host, u.Host) {
+			return true
+		}
+	}
+	return false
+}
