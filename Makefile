@@ -1,0 +1,90 @@
+# One command per habit. `make test` passes all tests and installs what they need.
+
+GO       ?= go
+LINT      = $(GO) tool -modfile=tools/go.mod golangci-lint
+FUZZTIME ?= 3s
+
+.PHONY: build demo test bench fmt clean vuln \
+	check-format check-vet check-lint test-go cross fuzz \
+	page-deps check-page lint-page test-page browser test-browser
+
+build: ## the server, as ./galene
+	$(GO) build -trimpath -o galene .
+
+demo: ## a server to try out, at https://localhost:8443/
+	$(GO) run . -demo
+
+test: check-format check-vet check-lint test-go fuzz \
+	check-page lint-page test-page test-browser ## everything
+	@echo "make test: all passed"
+
+## Go
+
+check-format:
+	@echo "== formatting (gofumpt, gci)"
+	@out="$$($(LINT) fmt --diff)"; if [ -n "$$out" ]; then echo "$$out"; echo "run 'make fmt'"; exit 1; fi
+
+check-vet:
+	@echo "== go vet"
+	$(GO) vet ./...
+
+check-lint:
+	@echo "== golangci-lint"
+	$(LINT) run ./...
+
+test-go:
+	@echo "== go test with the race detector"
+	$(GO) test -race -shuffle=on ./...
+
+cross: ## it builds for other systems
+	@echo "== builds for other systems"
+	@for target in linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64; do \
+		echo "$$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 $(GO) build -o /dev/null . || exit 1; \
+	done
+
+fuzz:
+	@echo "== each fuzz target for $(FUZZTIME)"
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh tools/fuzz.sh
+
+## The page
+
+page-deps: node_modules/.package-lock.json
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+check-page: page-deps
+	@echo "== tsc"
+	npm run --silent check
+
+lint-page: page-deps
+	@echo "== eslint, prettier, stylelint, html-validate"
+	npm run --silent lint
+
+test-page: page-deps
+	@echo "== node unit tests"
+	npm run --silent test
+
+browser:
+	@sh tools/chromium.sh
+
+test-browser: page-deps browser build
+	@echo "== browser tests"
+	npm run --silent e2e
+
+## Habits
+
+fmt: page-deps ## format everything
+	$(LINT) fmt
+	npm run --silent format
+
+bench: ## CPU per forwarded packet, one publisher to 1, 10 and 50 subscribers
+	$(GO) test -run '^$$' -bench Forward -benchtime 10s .
+
+vuln: ## known vulnerabilities in what we depend on; needs its database
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+clean:
+	rm -rf galene node_modules e2e/output
