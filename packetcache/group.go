@@ -61,14 +61,16 @@ func (c *Cache[M]) openGroup(seq int64, now rtptime.Instant) {
 
 // GroupOfPictures returns the range of packets, both ends included, from the start of the last
 // keyframe to the head. ok is false unless that start was received at most 1.5 s ago, the packets
-// sum up to at most a mebibyte, and every one of them is in the cache. They may be
-// overwritten at any time after that.
+// sum up to at most a mebibyte, every one of them is in the cache, and they take at most half of it:
+// while a newcomer is sent them at twice the pace at which they came, as many arrive, and the
+// first of those overwrite the last of these otherwise.
 func (c *Cache[M]) GroupOfPictures(now rtptime.Instant) (first, last int64, ok bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	g := &c.group
+	length := c.head - g.first + 1
 	if !g.open || now.Sub(g.start) > maxGroupAge || g.size > maxGroupSize ||
-		g.count != c.head-g.first+1 {
+		g.count != length || 2*length > int64(len(c.slots)) {
 		return 0, 0, false
 	}
 	return g.first, c.head, true
