@@ -354,7 +354,24 @@ func TestALateJoinerBeginsWithAKeyframe(t *testing.T) {
 
 func TestAudioAndVideoOfOneStream(t *testing.T) {
 	t.Parallel()
-	m := newMeeting(t)
+	tests := []struct {
+		name string
+		args []string
+	}{
+		{"over one port", nil},
+		{"over a range of ports", []string{"-udp-range", "20000-60000"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := testkit.StartServer(t, run, testkit.ServerOptions{Args: tt.args})
+			testAudioAndVideo(t, (&meeting{server: server}).within(t))
+		})
+	}
+}
+
+func testAudioAndVideo(t *testing.T, m *meeting) {
+	t.Helper()
 	watcher := m.watch("room", "watcher", testkit.ClientOptions{})
 	sources := []*testkit.Source{
 		testkit.NewSource(testkit.SourceOptions{Codec: testkit.Opus}),
