@@ -18,7 +18,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 )
@@ -127,12 +126,7 @@ func (s *Store) warn(settings *Settings) {
 // load reads the settings in the file at path. The tag is that of the file even
 // if its contents are bad.
 func load(path string) (*Settings, Tag, error) {
-	root, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return nil, Tag{}, err
-	}
-	defer root.Close()
-	data, tag, err := Read(root, filepath.Base(path))
+	data, tag, err := Read(path)
 	if err != nil {
 		return nil, tag, &FileError{File: path, Err: err}
 	}

@@ -53,6 +53,20 @@ func TestSettingsFollowTheFile(t *testing.T) {
 	}
 }
 
+func TestSettingsMayBeALinkToElsewhere(t *testing.T) {
+	t.Parallel()
+	target := filepath.Join(t.TempDir(), "galene.json")
+	write(t, target, `{"canonicalHost":"galene.example"}`)
+	path := filepath.Join(t.TempDir(), "config.json")
+	if err := os.Symlink(target, path); err != nil {
+		t.Fatal(err)
+	}
+	store := Open(path, slog.New(slog.DiscardHandler))
+	if got := store.Settings().CanonicalHost; got != "galene.example" {
+		t.Errorf("CanonicalHost = %q, want what the link leads to", got)
+	}
+}
+
 func TestSettingsReadEveryField(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.json")

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -73,10 +74,29 @@ func (t Tag) ModTime() time.Time {
 	return t.info.ModTime()
 }
 
-// Read returns the contents of the file called name in root, and its tag.
+// Read returns the contents of the file at path, and its tag. Symbolic links are
+// followed wherever they lead, since only the administrator can have made them;
+// what they resolve to is then read without following any more. The caller
+// answers for path itself: names from outside must not climb out of where they
+// belong.
+//
 // It refuses what is not a regular file, which could block, and what is too
-// large.
-func Read(root *os.Root, name string) ([]byte, Tag, error) {
+// large. A link to nowhere is a file that does not exist.
+func Read(path string) ([]byte, Tag, error) {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, Tag{}, err
+	}
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return nil, Tag{}, err
+	}
+	defer root.Close()
+	return readIn(root, filepath.Base(path))
+}
+
+// readIn is Read for the file called name in root.
+func readIn(root *os.Root, name string) ([]byte, Tag, error) {
 	info, err := root.Stat(name)
 	if err != nil {
 		return nil, Tag{}, err

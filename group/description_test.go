@@ -41,27 +41,83 @@ func TestDefinitionErrorsNameFileLineAndField(t *testing.T) {
 	}
 }
 
-func TestDefinitionsAreConfinedToTheirDirectory(t *testing.T) {
+// Links are the administrator's; it is names that must not climb.
+func TestDefinitionsMayBeSymbolicLinks(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, map[string]string{"room": ops})
-	outside := filepath.Join(t.TempDir(), "secret.json")
-	if err := os.WriteFile(outside, []byte(ops), 0o600); err != nil {
-		t.Fatal(err)
+	elsewhere := newHouse(t, map[string]string{
+		"room": ops, "hidden/.x": ops, "staff/lounge": `{"public":true,"displayName":"L"}`,
+		"staff/deep/end": `{"public":true,"displayName":"E"}`,
+	})
+	h := newHouse(t, map[string]string{"room": ops, "parent": `{"auto-subgroups":true,"displayName":"P"}`})
+	for _, folder := range []string{"dir.json", "parent"} {
+		if err := os.Mkdir(filepath.Join(h.dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for link, target := range map[string]string{"link.json": outside, "alias.json": "room.json"} {
+	for link, target := range map[string]string{
+		"alias.json":        "room.json",
+		"link.json":         filepath.Join(elsewhere.dir, "room.json"),
+		"again.json":        "link.json",
+		"team":              filepath.Join(elsewhere.dir, "staff"),
+		"loop.json":         "loop.json",
+		"here":              ".", // has no end
+		"dirlink.json":      "dir.json",
+		"dangling.json":     filepath.Join(elsewhere.dir, "nowhere.json"),
+		"parent/child.json": "nowhere.json",
+	} {
 		if err := os.Symlink(target, filepath.Join(h.dir, link)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(filepath.Join(h.dir, "dir.json"), 0o700); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"alias", "link", "again", "team/lounge", "team/deep/end", "parent/child"} {
+		if _, err := h.Description(name); err != nil {
+			t.Errorf("Description(%s) = %v, want nil", name, err)
+		}
 	}
-	if _, err := h.Description("alias"); err != nil {
-		t.Errorf("Description of a link within = %v, want nil", err)
+	for _, name := range []string{"dangling", "here/none"} {
+		if _, err := h.Description(name); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Description(%s) = %v, want %v", name, err, ErrNotFound)
+		}
 	}
-	for _, name := range []string{"link", "dir"} {
+	for _, name := range []string{"dir", "dirlink", "loop"} {
 		if _, err := h.Description(name); err == nil || errors.Is(err, ErrNotFound) {
 			t.Errorf("Description(%s) = %v, want an error about the file", name, err)
+		}
+	}
+	for _, name := range []string{"../" + filepath.Base(h.dir) + "/room", "/room", "here/../room"} {
+		if _, err := h.Description(name); !errors.Is(err, ErrInvalidName) {
+			t.Errorf("Description(%s) = %v, want %v", name, err, ErrInvalidName)
+		}
+	}
+	fresh := NewRegistry(Options{Directory: h.dir})
+	fresh.scan(t.Context())
+	var public []string
+	for _, s := range fresh.PublicStatuses() {
+		public = append(public, s.Name)
+	}
+	if got, want := strings.Join(public, " "), "team/deep/end team/lounge"; got != want {
+		t.Errorf("public groups = %q, want %q", got, want)
+	}
+}
+
+// A link that is turned to another file is a change like any other.
+func TestGroupsFollowTheirLinks(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, map[string]string{"v1/room": `{"displayName":"1"}`, "v2/room": `{"displayName":"2"}`})
+	past := time.Now().Add(-time.Hour) // both files are of one size and time
+	for _, file := range []string{"v1/room.json", "v2/room.json"} {
+		if err := os.Chtimes(filepath.Join(h.dir, file), past, past); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(h.dir, "room.json")
+	for _, version := range []string{"1", "2"} {
+		_ = os.Remove(link) // there is none at first
+		if err := os.Symlink("v"+version+"/room.json", link); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := h.Description("room"); err != nil || d.DisplayName != version {
+			t.Errorf("Description with a link to v%s = %+v, %v", version, d, err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -23,8 +24,9 @@ var (
 	ErrInvalidName = errors.New("group: illegal group name")
 )
 
-// directory is where definitions are. Files outside of it are not reached,
-// whatever names and symbolic links say.
+// directory is where definitions are. Names cannot climb out of it, since
+// [ValidName] allows none that could; symbolic links may lead anywhere, since
+// it is the administrator who makes them.
 type directory struct {
 	path string
 	log  *slog.Logger
@@ -37,29 +39,23 @@ type directory struct {
 //
 // The error is [ErrNotFound] or a [*DefinitionError].
 func (d *directory) load(name string, known *Description, serial uint64) (*Description, error) {
-	root, err := os.OpenRoot(d.path)
-	if absent(err) {
+	if d.path == "" { // which is nowhere rather than here
 		return nil, ErrNotFound
 	}
-	if err != nil {
-		return nil, &DefinitionError{File: d.path, Err: err}
-	}
-	defer root.Close()
-
 	for ancestor := name; ancestor != ""; ancestor = parent(ancestor) {
 		file := filepath.FromSlash(ancestor + extension)
-		info, err := root.Stat(file)
+		info, err := os.Stat(d.join(file))
 		if absent(err) {
 			continue
 		}
 		if err != nil {
-			return nil, &DefinitionError{File: filepath.Join(d.path, file), Err: err}
+			return nil, &DefinitionError{File: d.join(file), Err: err}
 		}
 		own := ancestor == name
 		if known != nil && known.file == file && known.inferred != own && known.tag.Same(info) {
 			return known, nil
 		}
-		found, err := d.read(root, file, serial)
+		found, err := d.read(file, serial)
 		switch {
 		case err != nil:
 			return nil, err
@@ -74,9 +70,12 @@ func (d *directory) load(name string, known *Description, serial uint64) (*Descr
 	return nil, ErrNotFound
 }
 
-func (d *directory) read(root *os.Root, file string, serial uint64) (*Description, error) {
-	path := filepath.Join(d.path, file)
-	data, tag, err := config.Read(root, file)
+// join is the path of a file in the directory.
+func (d *directory) join(file string) string { return filepath.Join(d.path, file) }
+
+func (d *directory) read(file string, serial uint64) (*Description, error) {
+	path := d.join(file)
+	data, tag, err := config.Read(path)
 	if absent(err) {
 		return nil, ErrNotFound
 	}
@@ -94,36 +93,55 @@ func (d *directory) read(root *os.Root, file string, serial uint64) (*Descriptio
 // names calls yield with the name of every group that has a file, except
 // hidden ones, until ctx ends.
 func (d *directory) names(ctx context.Context, yield func(name string)) {
-	root, err := os.OpenRoot(d.path)
+	info, err := os.Stat(d.path)
 	if err != nil {
 		d.log.Warn("directory of groups not read", "error", err)
 		return
 	}
-	defer root.Close()
-	err = fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
+	d.walk(ctx, "", []fs.FileInfo{info}, yield)
+}
+
+// walk is names for the directory called folder, which is empty or ends with a
+// slash. A link to one of the directories above, of which folder itself is the
+// last, is not followed: it has no end.
+func (d *directory) walk(ctx context.Context, folder string, above []fs.FileInfo, yield func(name string)) {
+	entries, err := os.ReadDir(d.join(filepath.FromSlash(folder)))
+	if err != nil {
+		d.log.Warn("definitions not read", "folder", folder, "error", err)
+	}
+	for _, entry := range entries {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return
 		}
-		if err != nil {
-			d.log.Warn("definitions not read", "file", path, "error", err)
-			return nil
-		}
-		hidden := path != "." && strings.HasPrefix(entry.Name(), ".")
+		path := folder + entry.Name()
 		name, isJSON := strings.CutSuffix(path, extension)
+		info := d.folder(path, entry)
 		switch {
-		case entry.IsDir() && hidden:
-			return fs.SkipDir
-		case entry.IsDir() || hidden || !isJSON:
+		case strings.HasPrefix(entry.Name(), "."):
+		case info != nil:
+			if !slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
+				d.walk(ctx, path+"/", append(above, info), yield)
+			}
+		case !isJSON:
 		case !ValidName(name):
 			d.log.Warn("file cannot define a group", "file", path)
 		default:
 			yield(name)
 		}
-		return nil
-	})
-	if err != nil && ctx.Err() == nil {
-		d.log.Warn("directory of groups not read", "error", err)
 	}
+}
+
+// folder describes the directory that an entry is or links to; nil if it is
+// something else.
+func (d *directory) folder(path string, entry fs.DirEntry) fs.FileInfo {
+	if !entry.IsDir() && entry.Type() != fs.ModeSymlink {
+		return nil
+	}
+	info, err := os.Stat(d.join(filepath.FromSlash(path)))
+	if err != nil || !info.IsDir() {
+		return nil
+	}
+	return info
 }
 
 // absent reports whether err says that there is no such file, or that there
