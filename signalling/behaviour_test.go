@@ -258,7 +258,7 @@ func TestLimitsOfStreamsAndValues(t *testing.T) {
 		c.send(`{"type":"chat","value":"0123456789012345678"}`)
 		c.expectError("message too long")
 		c.send(`{"type":"request","request":{"a":[],"b":[]}}`)
-		c.expectError("bad request")
+		c.expectError("too many labels in request")
 		if ups, _ := b.engine.open(); ups != 2 {
 			t.Errorf("%d up connections are open, want 2", ups)
 		}

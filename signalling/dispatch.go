@@ -33,7 +33,7 @@ var routes = map[string]route{
 	typeGroupAction: {member: true, handle: handleGroupAction},
 	typeUserAction:  {member: true, handle: handleUserAction},
 
-	typeRequest:       {member: true, handle: handleRequest},
+	typeRequest:       {handle: handleRequest},
 	typeRequestStream: {member: true, handle: handleRequestStream},
 
 	typeOffer:       {id: true, handle: handleOffer},

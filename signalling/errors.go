@@ -31,7 +31,7 @@ var (
 	errBadClear      = &userError{"bad value in clearchat"}
 	errBadData       = &userError{"Bad value in setdata"}
 	errTooMuchData   = &userError{"too much data"}
-	errBadRequest    = &userError{"bad request"}
+	errManyLabels    = &userError{"too many labels in request"}
 	errGroupAction   = &userError{"unknown group action"}
 	errUserAction    = &userError{"unknown user action"}
 	errValueTooLong  = &userError{"message too long"}
@@ -66,6 +66,7 @@ var (
 	errLongClientID   = violation("client id is too long")
 	errNotJoined      = &closeError{websocket.CloseNormalClosure, "you are not joined", true}
 	errFlood          = &closeError{websocket.ClosePolicyViolation, "too many messages", true}
+	errBadRequest     = &closeError{websocket.CloseInternalServerErr, "", false}
 	errDead           = &closeError{websocket.CloseInternalServerErr, "", false}
 )
 

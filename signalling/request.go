@@ -6,12 +6,16 @@ import (
 )
 
 // handleRequest replaces what the client wants of streams, by label. The empty
-// label stands for those that are not named.
+// label stands for those that are not named, and null asks for nothing. A request
+// outside of a group, or of another shape, comes from a client that is confused
+// about where it is; that ends the connection.
 func handleRequest(_ context.Context, s *session, m *Message) error {
 	var lists map[string][]string
-	if json.Unmarshal(m.Request, &lists) != nil || lists == nil ||
-		len(lists) > s.server.limits.RequestLabels {
+	if s.group == nil || m.Request != nil && json.Unmarshal(m.Request, &lists) != nil {
 		return errBadRequest
+	}
+	if len(lists) > s.server.limits.RequestLabels {
+		return errManyLabels
 	}
 	s.group.requests = make(map[string]wish, len(lists))
 	for label, words := range lists {
