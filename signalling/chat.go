@@ -10,9 +10,10 @@ import (
 	"galene/group"
 )
 
-// speech is the permission that a chat or user message needs.
+// speech is the permission that a chat or user message needs. Only in chat are
+// there captions.
 func speech(m *Message) string {
-	if m.Kind == "caption" {
+	if m.Type == typeChat && m.Kind == "caption" {
 		return "caption"
 	}
 	return "message"
