@@ -84,17 +84,18 @@ func (s site) allows(r *http.Request) bool {
 }
 
 // isOwn tells whether an origin is this server, under the name of the request
-// or a configured one. The scheme counts only where the configuration gives
-// it, since a proxy may be in between.
+// or a configured one. The scheme counts only for the proxy's name, with which
+// the configuration gives it: under any other name another proxy may be in
+// between, or none.
 func (s site) isOwn(origin, requestHost string) bool {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" {
 		return false
 	}
-	if s.proxy.Scheme != "" && !strings.EqualFold(s.proxy.Scheme, u.Scheme) {
-		return false
+	if strings.EqualFold(s.proxy.Host, u.Host) {
+		return s.proxy.Scheme == "" || strings.EqualFold(s.proxy.Scheme, u.Scheme)
 	}
-	for _, host := range []string{requestHost, s.canonicalHost, s.proxy.Host} {
+	for _, host := range []string{requestHost, s.canonicalHost} {
 		if host != "" && strings.EqualFold(host, u.Host) {
 			return true
 		}

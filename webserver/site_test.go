@@ -103,6 +103,7 @@ func TestWebSocketOrigins(t *testing.T) {
 		{"the proxy's", proxied, "backend:8443", "https://p.example.org", true},
 		{"the proxy's without TLS", proxied, "backend:8443", "http://p.example.org", false},
 		{"our own without the proxy's TLS", proxied, "p.example.org", "http://p.example.org", false},
+		{"our own, on a way past the proxy", proxied, "backend:8443", "http://backend:8443", true},
 		{"the canonical host", config.Settings{CanonicalHost: "canonical.example.org"}, "backend", "https://canonical.example.org", true},
 		{"a public server", config.Settings{PublicServer: true}, "galene.example.org", "https://evil.example.org", true},
 	}
