@@ -113,6 +113,31 @@ func TestWebSocketCloseFrameIsAnswered(t *testing.T) {
 	}
 }
 
+func TestWebSocketLongReasonStillComesInACloseFrame(t *testing.T) {
+	t.Parallel()
+	c := dial(t, serveWebSockets(t))
+	write(t, c, websocket.TextMessage, hello)
+	write(t, c, websocket.TextMessage, `{"type":"join","kind":"join","group":"test","username":"anna","password":"x"}`)
+	text := strings.Repeat("é", 300)
+	write(t, c, websocket.TextMessage, `{"type":"useraction","kind":"kick","dest":"a","value":"`+text+`"}`)
+	var last []byte
+	for {
+		_, message, err := c.ReadMessage()
+		if err == nil {
+			last = message
+			continue
+		}
+		want := "kicked out (" + strings.Repeat("é", 55)
+		if e, ok := errors.AsType[*websocket.CloseError](err); !ok || e.Code != websocket.CloseNormalClosure || e.Text != want {
+			t.Errorf("got %v, want a close frame with 1000 %q", err, want)
+		}
+		break
+	}
+	if !strings.Contains(string(last), `"kind":"kicked"`) || !strings.Contains(string(last), text) {
+		t.Errorf("the last message is %s, want the whole text of the kick", last)
+	}
+}
+
 func TestWebSocketMessageOverALimitIsRefused(t *testing.T) {
 	t.Parallel()
 	url := serveWebSockets(t)
