@@ -19,6 +19,14 @@
 // Within an agent, a datagram goes to the candidate whose address it was sent
 // to.
 //
+// # Loopback
+//
+// A loopback address sends to loopback addresses only. Between two programs of
+// one machine the system would carry datagrams from a loopback address to any
+// other, and browsers differ in what they make of it: Firefox answers such
+// checks but sends none back, so a pair that is valid here never becomes valid
+// there, and once nominated it ends in neither success nor failure.
+//
 // # Ownership
 //
 // [Mux] owns its sockets and one reader goroutine for each, which never blocks

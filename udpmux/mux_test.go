@@ -228,6 +228,44 @@ func TestRepliesLeaveFromTheAddressTheyWereSentTo(t *testing.T) {
 	eventually(t, "datagram to a foreign address counted", func() bool { return m.Stats().UnknownDestination == 1 })
 }
 
+// outside returns an address of this machine that is no loopback address, and
+// that m serves.
+func outside(tb testing.TB, m *Mux, v6 bool) netip.Addr {
+	tb.Helper()
+	local, err := localAddresses(false)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, ip := range local {
+		if ip.Is6() == v6 && m.socketFor(ip) != nil {
+			return ip
+		}
+	}
+	tb.Skip("no such address here")
+	return netip.Addr{}
+}
+
+func TestALoopbackAddressSendsToLoopbackAddressesOnly(t *testing.T) {
+	t.Parallel()
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		t.Run(ip, func(t *testing.T) {
+			t.Parallel()
+			m := listen(t)
+			out := outside(t, m, netip.MustParseAddr(ip).Is6())
+			in := candidate(t, m, "a", ip)
+			p := newPeer(t, out.String())
+			if n, err := in.WriteTo([]byte("no"), net.UDPAddrFromAddrPort(p.addr)); n != 0 || !errors.Is(err, ErrAddress) {
+				t.Errorf("WriteTo(%v) from %v = %d, %v, want 0, %v", p.addr, in.local, n, err, ErrAddress)
+			}
+			c := candidate(t, m, "a", out.String())
+			write(t, c, []byte("yes"), p.addr)
+			if got := expect(t, p, []byte("yes")); got != c.local {
+				t.Errorf("datagram from %v, want %v", got, c.local)
+			}
+		})
+	}
+}
+
 func TestAddressesGoAwayWithTheirAgent(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -23,6 +23,7 @@ type packetConn struct {
 	socket *socket
 	local  netip.AddrPort
 	source source // makes datagrams leave from local
+	inside bool   // local is a loopback address
 
 	// Any goroutine.
 	queue         queue
@@ -32,7 +33,13 @@ type packetConn struct {
 }
 
 func newPacketConn(a *agent, s *socket, local netip.AddrPort) *packetConn {
-	c := &packetConn{agent: a, socket: s, local: local, source: s.source(local.Addr())}
+	c := &packetConn{
+		agent:  a,
+		socket: s,
+		local:  local,
+		source: s.source(local.Addr()),
+		inside: local.Addr().IsLoopback(),
+	}
 	c.queue.init()
 	return c
 }
@@ -59,7 +66,8 @@ func (c *packetConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 }
 
 // WriteTo sends one datagram. It fails with [io.ErrClosedPipe] once closed, as
-// ICE agents expect, and with [ErrAddress] for an address of another family.
+// ICE agents expect, and with [ErrAddress] for an address of another family or,
+// from a loopback address, for one that is none: see the package comment.
 func (c *packetConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	udp, ok := addr.(*net.UDPAddr)
 	if !ok {
@@ -77,7 +85,7 @@ func (c *packetConn) WriteToAddrPort(b []byte, remote netip.AddrPort) (int, erro
 		return 0, os.ErrDeadlineExceeded
 	}
 	remote = canonical(remote)
-	if !remote.IsValid() || remote.Addr().Is6() != c.socket.v6 {
+	if !remote.IsValid() || remote.Addr().Is6() != c.socket.v6 || c.inside && !remote.Addr().IsLoopback() {
 		return 0, ErrAddress
 	}
 	m := c.agent.mux
