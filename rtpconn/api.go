@@ -25,8 +25,8 @@ const (
 	downward                  // we send to a subscriber
 )
 
-// apiKey tells which connections can share a webrtc.API: Pion copies its media
-// engine for each peer connection, so sharing it is safe.
+// apiKey tells which connections can share a media engine: Pion copies it for
+// each peer connection, so sharing it is safe.
 type apiKey struct {
 	direction direction
 	codecs    string // names joined by commas
@@ -45,28 +45,38 @@ func upKey(names []string) apiKey {
 
 func downKey() apiKey { return apiKey{downward, strings.Join(allCodecs[:], ",")} }
 
-// api returns the API for key, making it on first use.
-func (e *Engine) api(key apiKey) (*webrtc.API, error) {
+// newAPI returns what makes one connection, whose sources are bounded.
+func (e *Engine) newAPI(key apiKey, bound *sources) (*webrtc.API, error) {
+	media, err := e.media(key)
+	if err != nil {
+		return nil, err
+	}
+	settings := e.settings
+	settings.BufferFactory = bound.newBuffer
+	return webrtc.NewAPI(
+		webrtc.WithMediaEngine(media),
+		webrtc.WithSettingEngine(settings),
+		// Reports, feedback and retransmission are ours: no interceptors.
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
+	), nil
+}
+
+// media returns the media engine for key, making it on first use.
+func (e *Engine) media(key apiKey) (*webrtc.MediaEngine, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil, ErrClosed
 	}
-	if api, ok := e.apis[key]; ok {
-		return api, nil
+	if media, ok := e.engines[key]; ok {
+		return media, nil
 	}
 	media, err := newMediaEngine(key, e.options)
 	if err != nil {
 		return nil, err
 	}
-	api := webrtc.NewAPI(
-		webrtc.WithMediaEngine(media),
-		webrtc.WithSettingEngine(e.settings),
-		// Reports, feedback and retransmission are ours: no interceptors.
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
-	)
-	e.apis[key] = api
-	return api, nil
+	e.engines[key] = media
+	return media, nil
 }
 
 // newMediaEngine registers the codecs of key, with feedback and extensions.

@@ -37,10 +37,10 @@ type Options struct {
 // goroutine.
 type Engine struct {
 	options  Options
-	settings webrtc.SettingEngine // immutable; each API gets a copy
+	settings webrtc.SettingEngine // immutable; each connection gets a copy
 
 	mu          sync.Mutex // guards the fields below
-	apis        map[apiKey]*webrtc.API
+	engines     map[apiKey]*webrtc.MediaEngine
 	certificate *webrtc.Certificate
 	connections map[interface{ Close() }]struct{}
 	closed      bool
@@ -56,7 +56,7 @@ func NewEngine(o Options) (*Engine, error) {
 	e := &Engine{
 		options:     o,
 		settings:    settings,
-		apis:        make(map[apiKey]*webrtc.API),
+		engines:     make(map[apiKey]*webrtc.MediaEngine),
 		connections: make(map[interface{ Close() }]struct{}),
 	}
 	if _, err := e.freshCertificate(time.Now()); err != nil {
@@ -102,8 +102,9 @@ func (e *Engine) disown(c interface{ Close() }) {
 	delete(e.connections, c)
 }
 
-// newPeerConnection returns a peer connection for the codecs and direction.
-func (e *Engine) newPeerConnection(key apiKey) (*webrtc.PeerConnection, error) {
+// newPeerConnection returns a peer connection for the codecs and direction,
+// whose sources are bounded.
+func (e *Engine) newPeerConnection(key apiKey, bound *sources) (*webrtc.PeerConnection, error) {
 	var configuration webrtc.Configuration
 	if e.options.Configuration != nil {
 		configuration = e.options.Configuration()
@@ -114,7 +115,7 @@ func (e *Engine) newPeerConnection(key apiKey) (*webrtc.PeerConnection, error) {
 	}
 	configuration.Certificates = []webrtc.Certificate{*certificate}
 
-	api, err := e.api(key)
+	api, err := e.newAPI(key, bound)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,17 @@ const (
 	maxCandidateText = 1 << 10   // octets of one candidate
 	maxIdentifier    = 255       // octets of a mid, rid or part of an msid
 
+	// maxUpSources and maxDownSources bound the RTP sources that a peer may
+	// send at a time, repairs and probes included; subscribers need none.
+	// maxRTCPSources bounds the sources that its RTCP is about.
+	maxUpSources   = 3*maxTracks + 8
+	maxDownSources = 8
+	maxRTCPSources = 512
+
+	// maxRTPBuffer and maxRTCPBuffer bound what waits of one source, in octets.
+	maxRTPBuffer  = 256 << 10
+	maxRTCPBuffer = 16 << 10
+
 	// maxPacket is the longest RTP or RTCP packet taken, in octets. It leaves
 	// room for anything that fits an Ethernet frame.
 	maxPacket = 1500

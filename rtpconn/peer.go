@@ -38,7 +38,11 @@ type peer struct {
 
 // open sets p up. The connection is not registered with the engine yet.
 func (p *peer) open(e *Engine, key apiKey, events Events, log *slog.Logger) error {
-	pc, err := e.newPeerConnection(key)
+	bound := &sources{maxRTP: maxDownSources, tooMany: func() { p.fail(errTooManySources) }}
+	if key.direction == upward {
+		bound.maxRTP = maxUpSources
+	}
+	pc, err := e.newPeerConnection(key, bound)
 	if err != nil {
 		return err
 	}
