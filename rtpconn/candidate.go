@@ -1,7 +1,9 @@
 package rtpconn
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/pion/webrtc/v4"
@@ -27,6 +29,27 @@ type candidateBuffer struct {
 	ready   bool       // a remote description was applied
 	count   int        // candidates since the last description
 	waiting []Candidate
+	known   map[[sha256.Size]byte]struct{} // digests of all that were ever passed on
+}
+
+// admit reports whether a candidate, in a description or by itself, may be
+// passed on: ICE keeps and checks each until it is restarted, and later
+// descriptions can bring more and more.
+func (b *candidateBuffer) admit(candidate string) bool {
+	hash := sha256.Sum256([]byte(strings.TrimPrefix(candidate, "candidate:")))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, ok := b.known[hash]; ok {
+		return true
+	}
+	if len(b.known) >= maxKnownCandidates {
+		return false
+	}
+	if b.known == nil {
+		b.known = make(map[[sha256.Size]byte]struct{})
+	}
+	b.known[hash] = struct{}{}
+	return true
 }
 
 // add passes c to apply, now or in [candidateBuffer.flush]. Candidates beyond
@@ -37,6 +60,9 @@ func (b *candidateBuffer) add(c Candidate, apply func(Candidate) error) error {
 	}
 	if len(c.Candidate) > maxCandidateText {
 		return fmt.Errorf("rtpconn: candidate of %d octets", len(c.Candidate))
+	}
+	if !b.admit(c.Candidate) {
+		return fmt.Errorf("rtpconn: more than %d candidates in all", maxKnownCandidates)
 	}
 	b.mu.Lock()
 	if b.count >= maxCandidates {

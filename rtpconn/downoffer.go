@@ -71,8 +71,12 @@ func (d *Down) makeOffer(restart bool) (sdp string, gone []*feed, err error) {
 }
 
 // restartable tells whether ICE has got so far that a restart makes sense. While
-// it still looks for a way, Pion would mix up the credentials of both attempts.
+// it still gathers or looks for a way, Pion would mix up the credentials of both
+// attempts.
 func (d *Down) restartable() bool {
+	if d.pc.ICEGatheringState() == webrtc.ICEGatheringStateGathering {
+		return false
+	}
 	switch d.pc.ICEConnectionState() {
 	case webrtc.ICEConnectionStateNew, webrtc.ICEConnectionStateChecking:
 		return false
@@ -188,7 +192,7 @@ func (d *Down) takeAnswer(sdp string) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if sdp, err = withDirections(sdp, description, sections); err != nil {
+	if sdp, err = forPion(sdp, description, sections, d.candidates.admit); err != nil {
 		return false, err
 	}
 	if err := d.checkSections(sections); err != nil {

@@ -222,13 +222,20 @@ func isRID(rid string) bool {
 	})
 }
 
-// withDirections returns the text of d with each section's direction stated,
-// since Pion passes over sections that leave it out, and takes rejected ones for
-// what their direction says.
-func withDirections(text string, d *sdp.SessionDescription, sections []section) (string, error) {
-	changed := false
+// forPion returns the text of d as Pion is to see it: with each section's
+// direction stated, since Pion passes over sections that leave it out, and takes
+// rejected ones for what their direction says; and only with the candidates that
+// admit lets pass.
+func forPion(text string, d *sdp.SessionDescription, sections []section, admit func(candidate string) bool) (string, error) {
+	isExcess := func(a sdp.Attribute) bool { return a.Key == sdp.AttrKeyCandidate && !admit(a.Value) }
+	length := len(d.Attributes)
+	d.Attributes = slices.DeleteFunc(d.Attributes, isExcess)
+	changed := len(d.Attributes) < length
 	for i, s := range sections {
 		m := d.MediaDescriptions[i]
+		length := len(m.Attributes)
+		m.Attributes = slices.DeleteFunc(m.Attributes, isExcess)
+		changed = changed || len(m.Attributes) < length
 		if s.rejected {
 			m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
 				return slices.Contains(directions[:], a.Key)

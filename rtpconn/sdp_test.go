@@ -158,8 +158,8 @@ func FuzzParseDescription(f *testing.F) {
 		if len(sections) > maxSections || tracks > maxTracks {
 			t.Fatalf("%d sections, %d tracks", len(sections), tracks)
 		}
-		if _, err := withDirections(text, d, sections); err != nil {
-			t.Fatalf("withDirections: %v", err)
+		if _, err := forPion(text, d, sections, new(candidateBuffer).admit); err != nil {
+			t.Fatalf("forPion: %v", err)
 		}
 	})
 }
@@ -172,7 +172,7 @@ func TestEverySectionStatesItsDirection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stated, err := withDirections(text, d, sections)
+	stated, err := forPion(text, d, sections, new(candidateBuffer).admit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,5 +187,48 @@ func TestEverySectionStatesItsDirection(t *testing.T) {
 	}
 	if strings.Contains(stated, "sendonly") {
 		t.Errorf("the rejected section sends\n%s", stated)
+	}
+}
+
+func TestCandidatesOfAllDescriptionsTogetherAreBounded(t *testing.T) {
+	t.Parallel()
+	var b candidateBuffer
+	b.ready = true
+	candidate := func(n int) string {
+		return fmt.Sprintf("candidate:1 1 udp 1 192.0.2.1 %d typ host", n)
+	}
+	passed := make(map[string]bool)
+	for round := range 20 {
+		attributes := []string{"mid:0"}
+		for i := range 50 {
+			attributes = append(attributes, candidate(50*round+i))
+		}
+		text := describe(video(attributes...))
+		d, sections, err := parseDescription(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err = forPion(text, d, sections, b.admit); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(text) {
+			if c, ok := strings.CutPrefix(strings.TrimSpace(line), "a="); ok && strings.HasPrefix(c, "candidate:") {
+				passed[c] = true
+			}
+		}
+		apply := func(c Candidate) error {
+			passed[c.Candidate] = true
+			return nil
+		}
+		b.flush(apply)
+		for i := range 50 {
+			_ = b.add(Candidate{Candidate: candidate(10000 + 50*round + i)}, apply)
+		}
+	}
+	if len(passed) != maxKnownCandidates {
+		t.Errorf("%d different candidates were passed on, want %d", len(passed), maxKnownCandidates)
+	}
+	if !b.admit(candidate(0)) {
+		t.Error("a candidate that is known already is refused")
 	}
 }

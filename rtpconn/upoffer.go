@@ -1,6 +1,7 @@
 package rtpconn
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -54,13 +55,15 @@ func (u *Up) negotiate(offer string) (answer string, changed bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	if offer, err = withDirections(offer, description, sections); err != nil {
+	if offer, err = forPion(offer, description, sections, u.candidates.admit); err != nil {
 		return "", false, err
 	}
 	if !u.answered {
 		if err := u.addTransceivers(sections); err != nil {
 			return "", false, err
 		}
+	} else if err := u.awaitGathering(); err != nil {
+		return "", false, err
 	}
 
 	// From here on Pion can neither finish nor undo a negotiation that fails.
@@ -89,6 +92,20 @@ func (u *Up) negotiate(offer string) (answer string, changed bool, err error) {
 		t.end()
 	}
 	return local.SDP, changed, nil
+}
+
+// awaitGathering waits until the candidates of the last answer are complete: an
+// offer that restarts ICE changes what Pion is gathering with. Without servers to
+// ask, that takes no time to speak of.
+func (u *Up) awaitGathering() error {
+	ctx, cancel := context.WithTimeout(u.ctx, gatheringTimeout)
+	defer cancel()
+	if _, err := u.Gathered(ctx); errors.Is(err, context.DeadlineExceeded) {
+		return refused("The connection is still being prepared.", err)
+	} else if err != nil {
+		return ErrClosed
+	}
+	return nil
 }
 
 // addTransceivers prepares one receiving transceiver for each section on which
