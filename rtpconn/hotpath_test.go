@@ -173,3 +173,21 @@ func BenchmarkFanOut(b *testing.B) {
 		})
 	}
 }
+
+func TestAnnouncedTracksTakeNoRoomBeforePacketsCome(t *testing.T) {
+	t.Parallel()
+	track := newBareUpTrack(t, "vp8")
+	if n := track.cache.Len(); n > 4 {
+		t.Errorf("the cache has room for %d packets before the first", n)
+	}
+	in := ingest{track: track}
+	if !receive(&in, vp8.raw(t, 0, 96, true), epoch) {
+		t.Fatal("the first packet is not taken")
+	}
+	if n := track.cache.Len(); n != initialVideoCache {
+		t.Errorf("the cache has room for %d packets after the first, want %d", n, initialVideoCache)
+	}
+	if head, ok := track.Head(); !ok || !track.cache.Has(head) {
+		t.Errorf("the first packet is not in the cache: head %d, %v", head, ok)
+	}
+}

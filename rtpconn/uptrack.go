@@ -106,7 +106,9 @@ func (t *upTrack) reset(expected *payload) {
 		// Audio that comes too late is useless.
 		config = nack.Config{MaxTries: 2, MaxAge: 200 * time.Millisecond}
 	}
-	t.cache = packetcache.New[packetMeta](packets, maxPacket)
+	// The reader makes room when packets really come: a description can
+	// announce a great many tracks.
+	t.cache = packetcache.New[packetMeta](1, maxPacket)
 	t.capacity.Store(int64(packets))
 	t.roundTrip.Store(int64(defaultRoundTrip))
 	t.setClockRate(expected.format.ClockRate)
