@@ -222,12 +222,15 @@ func (d *Down) activeTracks() []*downTrack {
 func (d *Down) loop() {
 	timer := time.NewTicker(senderReportInterval)
 	defer timer.Stop()
+	var hurried rtptime.Instant // when a report was last sent out of turn
 	for {
 		select {
 		case <-d.ctx.Done():
 			return
 		case <-d.wake:
-			if d.reportIn.Swap(false) {
+			now := rtptime.Now()
+			if d.reportIn.Swap(false) && (hurried == 0 || now.Sub(hurried) >= senderReportInterval) {
+				hurried = now
 				d.sendReports()
 			}
 		case <-timer.C:
@@ -250,7 +253,8 @@ func (d *Down) poke() {
 	}
 }
 
-// clockChanged makes loop send sender reports at once.
+// clockChanged makes loop send sender reports at once, unless it has done so
+// lately: a publisher may say that its clock has changed as often as it likes.
 func (d *Down) clockChanged() {
 	d.reportIn.Store(true)
 	d.poke()
