@@ -39,7 +39,8 @@ type Up struct {
 	ssrc      uint32 // ours, in reports and feedback
 	clock     *jitter.StreamClock
 
-	wake chan struct{} // makes the feedback goroutine look for work
+	wake   chan struct{} // makes the feedback goroutine look for work
+	change atomic.Bool   // Events.Changed is due
 
 	negotiating sync.Mutex // held during Offer; guards the fields below
 	answered    bool       // the first offer was answered
@@ -167,11 +168,12 @@ func (u *Up) poke() {
 	}
 }
 
-// changed tells the owner that the tracks or a format changed.
+// changed has the feedback goroutine tell the owner that the tracks or a format
+// changed: at once, unless that has just happened. What a publisher does to each
+// packet must not become work for each subscriber.
 func (u *Up) changed() {
-	if u.events.Changed != nil {
-		u.notify(u.events.Changed)
-	}
+	u.change.Store(true)
+	u.poke()
 }
 
 // randomSSRC returns an SSRC (RFC 3550 §8). Zero is left out, as some take it

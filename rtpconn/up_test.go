@@ -2,6 +2,8 @@ package rtpconn
 
 import (
 	"errors"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"galene/codecs"
 	"galene/conn"
+	"galene/udpmux"
 )
 
 // simulcast adds a track with encodings to a publisher, and returns what writes to each.
@@ -647,6 +650,49 @@ func TestCodecMayChangeInMidStream(t *testing.T) {
 				t.Errorf("parsed as %+v, want a keyframe", packet.Frame)
 			}
 			return
+		}
+	}
+}
+
+func TestPublisherThatKeepsChangingItsCodecIsNotNewsEachTime(t *testing.T) {
+	t.Parallel()
+	p := newTestPublisher(t, newTestEngine(t), UpConfig{Codecs: []string{"vp8", "h264"}})
+	for range 1000 {
+		p.up.changed()
+		time.Sleep(100 * time.Microsecond)
+	}
+	within(t, "news of the first change", p.changed)
+	within(t, "news of the later ones", p.changed)
+	if n := len(p.changed); n > 3 {
+		t.Errorf("%d more events of a thousand changes within a moment", n)
+	}
+}
+
+func TestOffersMayFollowEachOtherWhileCandidatesAreGathered(t *testing.T) { // the race detector's affair
+	t.Parallel()
+	mux, err := udpmux.Listen(udpmux.Options{Loopback: true, Log: discardLog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = mux.Close() })
+	e, err := NewEngine(Options{Mux: mux, Loopback: true, Log: discardLog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	for range 20 {
+		p := newTestPublisher(t, e, UpConfig{Codecs: allNames})
+		p.add(vp8.mime, "track", "stream")
+		first, err := p.pc.CreateOffer(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 4 { // each with other credentials
+			name := fmt.Sprintf("a=ice-ufrag:name%d\r\na=ice-pwd:%024d\r\n", n, n)
+			offer := regexp.MustCompile(`a=ice-ufrag:.*\r\na=ice-pwd:.*\r\n`).ReplaceAllString(first.SDP, name)
+			if _, err := p.up.Offer(offer); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -17,13 +17,17 @@ const (
 	reportInterval = time.Second
 	// maxNACKPairs bounds one NACK message so that it fits a datagram.
 	maxNACKPairs = 240
+	// changeInterval is the least time between two events Changed.
+	changeInterval = time.Second
 )
 
 // feedbackLoop sends what the publisher must know: reports each second, and
 // requests for lost packets and keyframes when they are due, whether or not
-// packets arrive. It ends with the connection.
+// packets arrive. It also tells the owner of changes. It ends with the
+// connection.
 func (u *Up) feedbackLoop() {
 	report := rtptime.Now().Add(reportInterval)
+	var change rtptime.Instant // when the next event Changed may be
 	timer := time.NewTimer(reportInterval)
 	defer timer.Stop()
 	for {
@@ -39,6 +43,15 @@ func (u *Up) feedbackLoop() {
 			report = now.Add(reportInterval)
 		}
 		next := report
+		if u.change.Load() {
+			if now >= change {
+				change = now.Add(changeInterval)
+				u.change.Store(false)
+				u.notify(u.events.Changed)
+			} else {
+				next = min(next, change)
+			}
+		}
 		for _, t := range u.tracks.Load().own {
 			next = min(next, t.ask(now))
 		}
