@@ -6,8 +6,12 @@ import (
 	"maps"
 )
 
-// maxDataBytes bounds the names and values of a member's or a group's data.
-const maxDataBytes = 256 << 10
+// maxDataBytes and maxMemberDataBytes bound the names and values of a group's and
+// of a member's data. Whoever joins gets that of all members at once.
+const (
+	maxDataBytes       = 256 << 10
+	maxMemberDataBytes = 16 << 10
+)
 
 // Data is what clients store with a member or a group; the server does not look
 // into it. It must not be changed once it was handed over.

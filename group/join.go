@@ -207,7 +207,7 @@ func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 		return nil, refuse(textLongID, nil)
 	case g.members[n.ID] != nil:
 		return nil, refuse(textDuplicateID, nil)
-	case n.Data.size() > maxDataBytes:
+	case n.Data.size() > maxMemberDataBytes:
 		return nil, refuse(textTooMuchData, ErrDataTooLarge)
 	}
 	m := &Member{

@@ -101,7 +101,7 @@ func (m *Member) UpdateData(patch Data) error {
 		return ErrNotMember
 	}
 	merged := m.data.Merge(patch)
-	if merged.size() > maxDataBytes {
+	if merged.size() > maxMemberDataBytes {
 		return ErrDataTooLarge
 	}
 	m.data = merged
