@@ -40,16 +40,22 @@ type Limits struct {
 
 // Costs and times that are part of the protocol rather than of its limits.
 const (
-	// costUnit is how many bytes of a message count as one message.
-	costUnit = 32 << 10
+	// costUnit is how many bytes of a message count as one message. A burst of
+	// the longest messages, passed on to everybody, leaves others' queues half
+	// empty.
+	costUnit = 8 << 10
+	// refusalCost is how many messages an attempt to join counts as that is
+	// refused, and logged.
+	refusalCost = 40
 
 	handshakeTimeout = 15 * time.Second       // until the first message
 	scanInterval     = 10 * time.Second       // between looks at whether a client lives
 	pingAfter        = 20 * time.Second       // of silence
 	deadAfter        = 45 * time.Second       // of silence
-	writeTimeout     = 500 * time.Millisecond // for one message
+	writeTimeout     = 500 * time.Millisecond // for one message, and more for a long one
 	flushTimeout     = 2 * time.Second        // for all that waits when a session ends
 	lingerTimeout    = time.Second            // for the client to answer a close frame
+	slowestClient    = 256 << 10              // bytes per second that a client must be able to take
 	failureDelay     = 200 * time.Millisecond // before a refusal of credentials
 )
 

@@ -120,7 +120,7 @@ func (w *writer) take(spent [][]byte) (batch [][]byte, last *closeFrame, dead bo
 
 func (w *writer) write(batch [][]byte) bool {
 	for _, frame := range batch {
-		deadline := time.Now().Add(writeTimeout)
+		deadline := time.Now().Add(writeTime(len(frame)))
 		w.mu.Lock()
 		if w.last != nil && w.last.deadline.Before(deadline) {
 			deadline = w.last.deadline
@@ -137,6 +137,11 @@ func (w *writer) write(batch [][]byte) bool {
 		w.mu.Unlock()
 	}
 	return true
+}
+
+// writeTime is how long a client may take for a message of so many bytes.
+func writeTime(bytes int) time.Duration {
+	return max(writeTimeout, time.Duration(bytes)*time.Second/slowestClient)
 }
 
 func (w *writer) sayGoodbye(last *closeFrame) {

@@ -106,3 +106,13 @@ func TestShortReasonIsCutBetweenCharacters(t *testing.T) {
 		})
 	}
 }
+
+func TestLongMessagesMayTakeLonger(t *testing.T) {
+	t.Parallel()
+	if got := writeTime(1000); got != writeTimeout {
+		t.Errorf("a short message may take %v, want %v", got, writeTimeout)
+	}
+	if got := writeTime(1 << 20); got < 2*time.Second || got > 10*time.Second {
+		t.Errorf("a message of a mebibyte may take %v, want some seconds", got)
+	}
+}
