@@ -600,3 +600,44 @@ func BenchmarkBroadcast(b *testing.B) {
 	}
 	serving.Wait()
 }
+
+func TestShortMessagesThatMakeLongOnesCountForThose(t *testing.T) {
+	t.Parallel()
+	withBench(t, open, func(b *bench) {
+		t := b.t
+		a := b.joined("a", "test", "anna", "x")
+		c := b.joined("c", "test", "carl", "")
+		a.send(`{"type":"useraction","kind":"setdata","dest":"a","value":{"k":%q}}`, strings.Repeat("x", 15<<10))
+		for i := range 1000 {
+			a.send(`{"type":"useraction","kind":"setdata","dest":"a","value":{"n":%d}}`, i)
+		}
+		synctest.Wait() // no time passes
+		bytes := 0
+		for frame, ok := c.pipe.received(); ok; frame, ok = c.pipe.received() {
+			bytes += len(frame)
+		}
+		if limit := (Limits{}).withDefaults().QueueBytes; bytes == 0 || bytes > limit/2 {
+			t.Errorf("another member was sent %d bytes at once, want some, and no more than half a queue of %d", bytes, limit)
+		}
+		a.forget()
+	})
+}
+
+func TestRefusedAttemptsToJoinCountManyTimes(t *testing.T) {
+	t.Parallel()
+	withBench(t, open, func(b *bench) {
+		t := b.t
+		c := b.greeted("a")
+		for range 1000 {
+			c.send(`{"type":"join","kind":"join","group":"nowhere","username":"x"}`)
+		}
+		synctest.Wait() // no time passes
+		refusals := 0
+		for _, ok := c.pipe.received(); ok; _, ok = c.pipe.received() {
+			refusals++
+		}
+		if refusals == 0 || refusals > 50 {
+			t.Errorf("%d attempts at once were refused, want a few of a thousand", refusals)
+		}
+	})
+}

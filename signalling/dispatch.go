@@ -17,7 +17,10 @@ type route struct {
 	// permission returns what the sender must be permitted; "" is nothing. It
 	// is nil if that is the handler's affair.
 	permission func(m *Message) string
-	handle     func(ctx context.Context, s *session, m *Message) error
+	// cost is how many messages one counts as, by the work that it makes for the
+	// server and other clients; 0 is one.
+	cost   int
+	handle func(ctx context.Context, s *session, m *Message) error
 }
 
 // routes maps the type of a client's message to what happens with it. Each
@@ -26,19 +29,19 @@ var routes = map[string]route{
 	typePing: {handle: handlePing},
 	typePong: {handle: handlePong},
 
-	typeJoin: {handle: handleJoin},
+	typeJoin: {cost: 10, handle: handleJoin},
 
 	typeChat:        {member: true, permission: speech, handle: handleChat},
 	typeUserMessage: {member: true, permission: speech, handle: handleUserMessage},
-	typeGroupAction: {member: true, handle: handleGroupAction},
-	typeUserAction:  {member: true, handle: handleUserAction},
+	typeGroupAction: {member: true, cost: 4, handle: handleGroupAction},
+	typeUserAction:  {member: true, cost: 4, handle: handleUserAction},
 
-	typeRequest:       {handle: handleRequest},
-	typeRequestStream: {member: true, handle: handleRequestStream},
+	typeRequest:       {cost: 10, handle: handleRequest},
+	typeRequestStream: {member: true, cost: 2, handle: handleRequestStream},
 
-	typeOffer:       {id: true, handle: handleOffer},
+	typeOffer:       {id: true, cost: 10, handle: handleOffer},
 	typeAnswer:      {id: true, handle: handleAnswer},
-	typeRenegotiate: {id: true, handle: handleRenegotiate},
+	typeRenegotiate: {id: true, cost: 10, handle: handleRenegotiate},
 	typeClose:       {id: true, handle: handleClose},
 	typeAbort:       {id: true, handle: handleAbort},
 	typeICE:         {id: true, handle: handleICE},

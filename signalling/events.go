@@ -64,6 +64,8 @@ func (s *session) relay(ev *group.Event, m *Message) {
 // later follows.
 func (s *session) handleJoined(in *membership, j group.Joined) {
 	in.status, in.data = j.Status, j.Data
+	before := s.queued
+	defer func() { s.charge(s.queued - before) }()
 	s.send(s.joinedMessage("join"))
 	for _, entry := range j.History {
 		s.send(&Message{

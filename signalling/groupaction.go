@@ -94,7 +94,9 @@ func setGroupData(s *session, m *Message) error {
 	if err != nil {
 		return err
 	}
-	return tooMuch(s.group.group.UpdateData(patch))
+	err = s.group.group.UpdateData(patch)
+	s.charge(dataSize(s.group.group.Data())) // everybody gets all of it
+	return tooMuch(err)
 }
 
 func record(*session, *Message) error {

@@ -73,6 +73,7 @@ func (s *session) refuse(ctx context.Context, name string, err error) error {
 	if refusal.Delay && !sleep(ctx, failureDelay) {
 		return ctx.Err()
 	}
+	s.charge(refusalCost * costUnit)
 	reply := &Message{
 		Type: typeJoined, Kind: "fail", Error: refusal.ID, Group: name,
 		Username: &refusal.Username, Value: text(refusal.Text),

@@ -97,7 +97,9 @@ func setUserData(s *session, m *Message) error {
 	if err != nil {
 		return err
 	}
-	return tooMuch(s.group.member.UpdateData(patch))
+	err = s.group.member.UpdateData(patch)
+	s.charge(dataSize(s.group.member.Data())) // everybody gets all of it
+	return tooMuch(err)
 }
 
 // tooMuch is what the client is told when data does not fit.
@@ -106,6 +108,14 @@ func tooMuch(err error) error {
 		return errTooMuchData
 	}
 	return err
+}
+
+// dataSize is about how many bytes data takes in a message.
+func dataSize(data group.Data) (size int) {
+	for key, value := range data {
+		size += len(key) + len(value)
+	}
+	return size
 }
 
 // optionalText is the text in v, or "" if v is missing or something else.

@@ -16,10 +16,10 @@ func newThrottle(l Limits, now time.Time) *throttle {
 	return &throttle{limits: l, tokens: float64(l.MessageBurst), last: now}
 }
 
-// take accounts for a message of so many bytes that has arrived now, and says
-// how long it must wait. flood tells that the client has sent more than it may
+// take accounts for something that counts as so many messages and bytes, and has
+// arrived now, and says how long it must wait. flood tells that the client has sent more than it may
 // for too long.
-func (t *throttle) take(now time.Time, bytes int) (wait time.Duration, flood bool) {
+func (t *throttle) take(now time.Time, messages, bytes int) (wait time.Duration, flood bool) {
 	rate := float64(t.limits.MessageRate)
 	burst := float64(t.limits.MessageBurst)
 	t.tokens = min(burst, t.tokens+now.Sub(t.last).Seconds()*rate)
@@ -27,7 +27,7 @@ func (t *throttle) take(now time.Time, bytes int) (wait time.Duration, flood boo
 	if t.tokens > burst/2 {
 		t.since = time.Time{}
 	}
-	t.tokens -= 1 + float64(bytes/costUnit)
+	t.tokens -= float64(messages + bytes/costUnit)
 	if t.tokens >= 0 {
 		return 0, false
 	}

@@ -14,16 +14,16 @@ func TestThrottleLetsABurstPassAndThenPaces(t *testing.T) {
 	now := time.Unix(1000, 0)
 	r := newThrottle(testLimits(), now)
 	for i := range 10 {
-		if wait, flood := r.take(now, 100); wait != 0 || flood {
+		if wait, flood := r.take(now, 1, 100); wait != 0 || flood {
 			t.Fatalf("message %d of the burst: take() = %v, %v, want 0, false", i, wait, flood)
 		}
 	}
-	wait, flood := r.take(now, 100)
+	wait, flood := r.take(now, 1, 100)
 	if want := time.Second / 5; wait != want || flood {
 		t.Errorf("message after the burst: take() = %v, %v, want %v, false", wait, flood, want)
 	}
 	now = now.Add(time.Minute)
-	if wait, _ := r.take(now, 100); wait != 0 {
+	if wait, _ := r.take(now, 1, 100); wait != 0 {
 		t.Errorf("after a minute of silence: take() waits %v, want 0", wait)
 	}
 }
@@ -32,10 +32,10 @@ func TestThrottleCountsLongMessagesSeveralTimes(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
 	r := newThrottle(testLimits(), now)
-	if wait, _ := r.take(now, 9*costUnit); wait != 0 {
+	if wait, _ := r.take(now, 1, 9*costUnit); wait != 0 {
 		t.Errorf("a message of ten units waits %v, want 0", wait)
 	}
-	if wait, _ := r.take(now, 0); wait == 0 {
+	if wait, _ := r.take(now, 1, 0); wait == 0 {
 		t.Error("the message behind it waits 0, want more")
 	}
 }
@@ -46,7 +46,7 @@ func TestThrottleCallsItAFloodWhenItNeverEnds(t *testing.T) {
 	r := newThrottle(testLimits(), now)
 	flooded := time.Duration(0)
 	for elapsed := time.Duration(0); elapsed < 10*time.Second && flooded == 0; {
-		wait, flood := r.take(now, 0)
+		wait, flood := r.take(now, 1, 0)
 		if flood {
 			flooded = elapsed
 		}
@@ -60,7 +60,7 @@ func TestThrottleCallsItAFloodWhenItNeverEnds(t *testing.T) {
 	r = newThrottle(testLimits(), now)
 	for range 300 {
 		now = now.Add(300 * time.Millisecond)
-		if _, flood := r.take(now, 0); flood {
+		if _, flood := r.take(now, 1, 0); flood {
 			t.Fatal("flood although the client stays below the rate")
 		}
 	}

@@ -18,17 +18,18 @@ func (s *session) read() (orderly bool) {
 			s.deliver(inbound{err: err})
 			return !errors.Is(err, ErrGone)
 		}
-		wait, flood := rate.take(time.Now(), len(frame))
+		message, err := Decode(frame)
+		if err != nil {
+			s.deliver(inbound{err: fmt.Errorf("signalling: %w", err)})
+			break
+		}
+		bytes := len(frame) + int(s.charged.Swap(0))
+		wait, flood := rate.take(time.Now(), max(1, routes[message.Type].cost), bytes)
 		if flood {
 			s.deliver(inbound{err: errFlood})
 			break
 		}
 		if !s.pause(wait) {
-			break
-		}
-		message, err := Decode(frame)
-		if err != nil {
-			s.deliver(inbound{err: fmt.Errorf("signalling: %w", err)})
 			break
 		}
 		if !s.deliver(inbound{message: message}) {

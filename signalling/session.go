@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"galene/group"
@@ -25,6 +26,9 @@ type session struct {
 	stop    chan struct{}                // closed when the server shuts down
 	over    chan struct{}                // closed when nothing is handled any more
 
+	// Any goroutine.
+	charged atomic.Int64 // bytes that earlier messages of the client are found to have cost
+
 	// Owned by run and what it calls.
 	log     *slog.Logger
 	state   state
@@ -33,6 +37,7 @@ type session struct {
 	ups     map[string]*upStream
 	heard   time.Time      // when the latest message came
 	end     error          // why the session ends; nil while it goes on
+	queued  int            // bytes that were queued for the client
 	closing sync.WaitGroup // connections that are being closed
 	posted  []*group.Event // memory for taking from mailboxes
 	news    []mediaEvent   // likewise
@@ -250,12 +255,17 @@ func (s *session) send(m *Message) {
 
 // sendFrame queues an encoded message, which may be shared with other sessions.
 func (s *session) sendFrame(frame []byte) {
+	s.queued += len(frame)
 	if s.out.send(frame) || s.end != nil {
 		return
 	}
 	s.log.Info("client does not keep up")
 	s.end = errDropped
 }
+
+// charge makes the client's next message count as so many bytes more: a short
+// message can make the server send a lot.
+func (s *session) charge(bytes int) { s.charged.Add(int64(bytes)) }
 
 func (s *session) sendError(words string) { s.send(notice("error", s.id, words)) }
 
