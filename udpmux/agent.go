@@ -14,6 +14,9 @@ const (
 	// maxClaims bounds the addresses that an agent may take from others: those
 	// from which it got binding requests that it has not answered yet.
 	maxClaims = 8
+	// maxHeard bounds the addresses from which an agent hears binding requests
+	// before it owns them: it makes a candidate of each, and checks it.
+	maxHeard = 256
 )
 
 // agent is what the mux knows of one ICE agent, or rather of one generation of
@@ -27,10 +30,11 @@ type agent struct {
 	// slice, which is replaced, never changed; Mux.mu guards its replacement.
 	conns atomic.Pointer[[]*packetConn]
 
-	mu        sync.Mutex       // guards the fields below
-	addresses []netip.AddrPort // remote addresses this agent owns or did own, oldest first
-	claims    []netip.AddrPort // others' addresses a binding request came from, oldest first
-	forgotten bool             // may own nothing more
+	mu        sync.Mutex                  // guards the fields below
+	addresses []netip.AddrPort            // remote addresses this agent owns or did own, oldest first
+	claims    []netip.AddrPort            // others' addresses a binding request came from, oldest first
+	heard     map[netip.AddrPort]struct{} // addresses a binding request came from
+	forgotten bool                        // may own nothing more
 }
 
 func (a *agent) list() []*packetConn {
@@ -55,17 +59,30 @@ func (a *agent) conn(local netip.Addr, remote netip.AddrPort) *packetConn {
 }
 
 // claim notes that a binding request for this agent came from an address that
-// it does not own.
-func (a *agent) claim(remote netip.AddrPort) {
+// it does not own. It reports whether the agent is to hear of it.
+func (a *agent) claim(remote netip.AddrPort) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.forgotten || slices.Contains(a.claims, remote) {
-		return
+	if a.forgotten {
+		return false
+	}
+	if _, ok := a.heard[remote]; !ok {
+		if len(a.heard) >= maxHeard {
+			return false
+		}
+		if a.heard == nil {
+			a.heard = make(map[netip.AddrPort]struct{})
+		}
+		a.heard[remote] = struct{}{}
+	}
+	if slices.Contains(a.claims, remote) {
+		return true
 	}
 	if len(a.claims) == maxClaims {
 		a.claims = slices.Delete(a.claims, 0, 1)
 	}
 	a.claims = append(a.claims, remote)
+	return true
 }
 
 // own makes the agent the owner of remote if nobody is, or if it has a claim.
@@ -100,5 +117,5 @@ func (a *agent) forget() {
 	for _, remote := range a.addresses {
 		a.mux.addresses.remove(remote, a)
 	}
-	a.addresses, a.claims = nil, nil
+	a.addresses, a.claims, a.heard = nil, nil, nil
 }

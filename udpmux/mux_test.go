@@ -528,3 +528,23 @@ func TestATakenPortIsAnError(t *testing.T) {
 		t.Fatal("two muxes listen on one port")
 	}
 }
+
+func TestAnAgentHearsFromABoundedNumberOfAddresses(t *testing.T) {
+	t.Parallel()
+	c := candidate(t, listen(t), "abcd", "127.0.0.1")
+	from := func(port int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), uint16(port))
+	}
+	heard := 0
+	for port := range 10 * maxHeard {
+		if c.agent.claim(from(port)) {
+			heard++
+		}
+	}
+	if heard != maxHeard {
+		t.Errorf("binding requests from %d addresses reach the agent, want %d", heard, maxHeard)
+	}
+	if !c.agent.claim(from(0)) {
+		t.Error("an address that was heard before is not heard any more")
+	}
+}

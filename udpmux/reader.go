@@ -88,8 +88,8 @@ func (m *Mux) route(d *datagram) *agent {
 		return owner
 	}
 	a := m.find(ufrag)
-	if a != nil {
-		a.claim(d.from)
+	if a == nil || !a.claim(d.from) {
+		return nil
 	}
 	return a
 }

@@ -36,10 +36,10 @@ func (t *table) put(remote netip.AddrPort, a *agent, take bool) bool {
 	s := t.shard(remote)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := s.clone()
-	if owner := next[remote]; owner == a || owner != nil && !take {
+	if owner := t.get(remote); owner == a || owner != nil && !take {
 		return owner == a
 	}
+	next := s.clone()
 	next[remote] = a
 	s.agents.Store(&next)
 	return true
