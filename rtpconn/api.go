@@ -112,7 +112,7 @@ func newMediaEngine(key apiKey, o Options) (*webrtc.MediaEngine, error) {
 
 // newSettings returns what all connections of an engine share.
 func newSettings(o Options) (webrtc.SettingEngine, error) {
-	s := webrtc.SettingEngine{LoggerFactory: loggerFactory{o.Log}}
+	s := webrtc.SettingEngine{LoggerFactory: newLoggerFactory(o.Log)}
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	s.DisableActiveTCP(true)
 	s.SetIncludeLoopbackCandidate(o.Loopback)

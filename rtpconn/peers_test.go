@@ -46,7 +46,7 @@ func newRemotePC(tb testing.TB) *webrtc.PeerConnection {
 	if err := webrtc.ConfigureSimulcastExtensionHeaders(media); err != nil {
 		tb.Fatal(err)
 	}
-	settings := webrtc.SettingEngine{LoggerFactory: loggerFactory{discardLog()}}
+	settings := webrtc.SettingEngine{LoggerFactory: newLoggerFactory(discardLog())}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetSRTPReplayProtectionWindow(srtpReplayWindow)
 	api := webrtc.NewAPI(
