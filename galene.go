@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if _, ok := errors.AsType[*config.UsageError](err); ok {
 		return statusUsage
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	log := newLogger(stderr)
 	if err == nil && flags.Version {
 		_, _ = fmt.Fprintln(stdout, "galene", version())
 		return statusDone
