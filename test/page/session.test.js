@@ -125,9 +125,12 @@ describe('Session', () => {
     ]);
   });
 
-  it('asks for what to receive and publishes once it is in', () => {
+  it('asks for what to receive and publishes once it is in, and not before', () => {
     const { session, last, enter, calls } = meet();
     session.join(ann);
+    last().accept();
+    session.request();
+    assert.deepEqual(last().sentOf('request'), []);
     enter();
     assert.equal(session.store.value.phase, 'meeting');
     assert.deepEqual(last().sentOf('request'), [

@@ -108,8 +108,9 @@ export class Session {
     return this.#connection?.send(/** @type {ClientMessage} */ (whole)) ?? false;
   }
 
-  /** Tells the server what to receive. */
+  /** Tells the server what to receive; before one has joined, it does not want to know. */
   request() {
+    if (this.store.value.phase !== 'meeting') return;
     this.send({ type: 'request', request: this.#parts.request() });
   }
 
