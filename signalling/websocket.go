@@ -17,6 +17,9 @@ const (
 	readBufferSize  = 2 << 10
 	writeBufferSize = 4 << 10
 	upgradeTimeout  = 30 * time.Second
+	// controlSpacing is the least time between two pings or pongs that are
+	// read: they are not messages, and so not bounded with them.
+	controlSpacing = 20 * time.Millisecond
 )
 
 // newUpgrader returns what turns requests into WebSockets. Origins are checked
@@ -45,15 +48,36 @@ func (s *Server) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 
 // webSocket is the pipe of a WebSocket.
 type webSocket struct {
-	conn *websocket.Conn
+	conn   *websocket.Conn
+	ending chan struct{} // closed by the first Close or Cut
+	ends   sync.Once
 }
 
 func newWebSocket(c *websocket.Conn, limit int64) *webSocket {
 	c.SetReadLimit(limit)
 	// The session answers a close frame, after what it has yet to say.
 	c.SetCloseHandler(func(int, string) error { return nil })
-	return &webSocket{c}
+	w := &webSocket{conn: c, ending: make(chan struct{})}
+	pong := c.PingHandler()
+	c.SetPingHandler(func(data string) error { return w.pace(func() error { return pong(data) }) })
+	c.SetPongHandler(func(string) error { return w.pace(func() error { return nil }) })
+	return w
 }
+
+// pace handles a control frame of the client, and makes what comes behind it
+// wait, unless the end has come. It belongs to the reader.
+func (w *webSocket) pace(handle func() error) error {
+	timer := time.NewTimer(controlSpacing)
+	defer timer.Stop()
+	err := handle()
+	select {
+	case <-timer.C:
+	case <-w.ending:
+	}
+	return err
+}
+
+func (w *webSocket) end() { w.ends.Do(func() { close(w.ending) }) }
 
 func (w *webSocket) Read() ([]byte, error) {
 	_, frame, err := w.conn.ReadMessage()
@@ -91,6 +115,7 @@ func (w *webSocket) Write(frame []byte, deadline time.Time) error {
 }
 
 func (w *webSocket) Close(code int, reason string, deadline time.Time) error {
+	w.end()
 	frame := websocket.FormatCloseMessage(code, shortReason(reason))
 	err := w.conn.WriteControl(websocket.CloseMessage, frame, deadline)
 	if err != nil && !errors.Is(err, websocket.ErrCloseSent) {
@@ -99,4 +124,7 @@ func (w *webSocket) Close(code int, reason string, deadline time.Time) error {
 	return w.conn.SetReadDeadline(deadline)
 }
 
-func (w *webSocket) Cut() { _ = w.conn.Close() } // whatever the error, it is closed
+func (w *webSocket) Cut() {
+	w.end()
+	_ = w.conn.Close() // whatever the error, it is closed
+}

@@ -289,3 +289,30 @@ func (s *Server) count() int {
 	defer s.mu.Unlock()
 	return len(s.sessions)
 }
+
+func TestWebSocketPingsAreTakenAtAModeratePace(t *testing.T) {
+	t.Parallel()
+	s, url := newWebSocketServer(t)
+	c := dial(t, url)
+	write(t, c, websocket.TextMessage, `{"type":"handshake","version":["2"],"id":"a"}`)
+	wantMessage(t, c, `{"type":"handshake","version":["2"]}`)
+	const pings = 200
+	start := time.Now()
+	for range pings {
+		write(t, c, websocket.PingMessage, "")
+	}
+	write(t, c, websocket.TextMessage, `{"type":"ping"}`)
+	wantMessage(t, c, `{"type":"pong"}`)
+	if took := time.Since(start); took < pings*controlSpacing/2 {
+		t.Errorf("%d pings were taken within %v", pings, took)
+	}
+
+	for range 2000 {
+		write(t, c, websocket.PingMessage, "")
+	}
+	start = time.Now()
+	s.Shutdown(t.Context())
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("pings that were not read yet delayed the end by %v", took)
+	}
+}
