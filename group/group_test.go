@@ -59,7 +59,8 @@ func TestDataIsBounded(t *testing.T) {
 	h := newHouse(t, map[string]string{"room": ops})
 	op := h.join("room", "op")
 	large := Data{"k": json.RawMessage(strings.Repeat("1", maxDataBytes))}
-	if err := op.UpdateData(large); !errors.Is(err, ErrDataTooLarge) {
+	mine := Data{"k": json.RawMessage(strings.Repeat("1", maxMemberDataBytes))}
+	if err := op.UpdateData(mine); !errors.Is(err, ErrDataTooLarge) {
 		t.Errorf("UpdateData of a member = %v, want ErrDataTooLarge", err)
 	}
 	if err := op.Group().UpdateData(large); !errors.Is(err, ErrDataTooLarge) {
@@ -70,7 +71,7 @@ func TestDataIsBounded(t *testing.T) {
 	}
 	username := "presenter"
 	c := Credentials{Username: &username, Password: "secret"}
-	if _, refusal := h.tryAs("room", c, Newcomer{ID: "1", Data: large}); refusal == nil || refusal.Text != textTooMuchData {
+	if _, refusal := h.tryAs("room", c, Newcomer{ID: "1", Data: mine}); refusal == nil || refusal.Text != textTooMuchData {
 		t.Errorf("joining with much data: %v, want %q", refusal, textTooMuchData)
 	}
 }
