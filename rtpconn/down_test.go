@@ -3,6 +3,7 @@ package rtpconn
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -585,6 +586,47 @@ func TestSenderReportsFollowThePublishersClock(t *testing.T) {
 	if d := time.Since(wall); d < -2*time.Second || d > time.Minute {
 		t.Errorf("NTP time is %v off our wall clock", d)
 	}
+}
+
+func TestPublisherThatKeepsChangingItsNameIsNotReportedOfEachTime(t *testing.T) {
+	t.Parallel()
+	s := newStream(t, newTestEngine(t), 0)
+	sub := newTestSubscriber(t, s.testPublisher.up.engine, s.testPublisher.up)
+	sub.connect(s.up)
+	sub.attached()
+	s.write(10, true)
+	remote := within(t, "track", sub.tracks)
+	ssrc := uint32(s.pc.GetSenders()[0].GetParameters().Encodings[0].SSRC)
+	const changes = 300
+	start := time.Now()
+	for n := range changes {
+		err := s.pc.WriteRTCP([]rtcp.Packet{
+			&rtcp.SenderReport{SSRC: ssrc, NTPTime: 12345 << 32, RTPTime: 1_000_000},
+			&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+				Source: ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: fmt.Sprint(n)}},
+			}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	eventually(t, "the last name is reported", func() bool {
+		d, ok := within(t, "report", remote.rtcp).(*rtcp.SourceDescription)
+		return ok && d.Chunks[0].Items[0].Text == fmt.Sprint(changes-1)
+	})
+	reports := sub.down.activeTracks()[0].reportCount()
+	// One at each tick, and one out of turn between two of them.
+	if limit := 2*int(time.Since(start)/senderReportInterval) + 4; reports > limit {
+		t.Errorf("%d reports of %d changes, want at most %d", reports, changes, limit)
+	}
+}
+
+// reportCount is how many sender reports were made.
+func (d *downTrack) reportCount() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.subscriber.reported
 }
 
 func TestSubscribersFeedbackIsTaken(t *testing.T) {
