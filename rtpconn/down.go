@@ -175,11 +175,12 @@ func (d *Down) selectionDiffers() bool {
 // onState is called by Pion, in a goroutine of its own each time, so the state
 // it was called for may be a past one.
 func (d *Down) onState(webrtc.PeerConnectionState) {
+	defer d.recover("onState")
 	switch d.pc.ConnectionState() {
 	case webrtc.PeerConnectionStateConnected:
 		if d.enter() {
+			defer d.wg.Done()
 			d.attach()
-			d.wg.Done()
 		}
 	case webrtc.PeerConnectionStateFailed:
 		if d.events.Failed != nil {

@@ -136,6 +136,7 @@ func (p *peer) fail(err error) {
 // foundCandidate is called by Pion with each of our candidates, and with nil
 // after the last.
 func (p *peer) foundCandidate(c *webrtc.ICECandidate) {
+	defer p.recover("foundCandidate")
 	if c == nil || p.events.Candidate == nil {
 		return
 	}

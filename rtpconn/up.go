@@ -147,6 +147,7 @@ func (u *Up) RemoteDescription() string {
 // onState is called by Pion, in a goroutine of its own each time, so the state
 // it was called for may be a past one.
 func (u *Up) onState(webrtc.PeerConnectionState) {
+	defer u.recover("onState")
 	switch u.pc.ConnectionState() {
 	case webrtc.PeerConnectionStateConnected:
 		u.poke()

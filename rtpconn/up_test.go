@@ -696,3 +696,18 @@ func TestOffersMayFollowEachOtherWhileCandidatesAreGathered(t *testing.T) { // t
 		}
 	}
 }
+
+func TestPanicInACallbackOfPionEndsOneConnection(t *testing.T) {
+	t.Parallel()
+	broken := make(chan error, 1)
+	u, err := newTestEngine(t).NewUp(UpConfig{Events: Events{
+		Candidate: func(Candidate) { panic("on purpose") },
+		Broken:    func(err error) { broken <- err },
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.foundCandidate(&webrtc.ICECandidate{Protocol: webrtc.ICEProtocolUDP, Typ: webrtc.ICECandidateTypeHost})
+	within(t, "end of the connection", broken)
+	u.Close()
+}
