@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
 
 	"galene/internal/testkit"
@@ -438,4 +439,35 @@ func heap() uint64 {
 	runtime.GC()
 	runtime.ReadMemStats(&s)
 	return s.HeapAlloc
+}
+
+// newPeer returns a browser's side of a connection.
+func newPeer(t *testing.T) *webrtc.PeerConnection {
+	t.Helper()
+	var settings webrtc.SettingEngine
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	media := new(webrtc.MediaEngine)
+	if err := media.RegisterDefaultCodecs(); err != nil {
+		t.Fatal(err)
+	}
+	peer, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media)).
+		NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = peer.GracefulClose() })
+	return peer
+}
+
+// complete sets a local description and returns it with all candidates.
+func complete(t *testing.T, peer *webrtc.PeerConnection, description webrtc.SessionDescription) string {
+	t.Helper()
+	gathered := webrtc.GatheringCompletePromise(peer)
+	if err := peer.SetLocalDescription(description); err != nil {
+		t.Fatal(err)
+	}
+	<-gathered
+	return peer.LocalDescription().SDP
 }
