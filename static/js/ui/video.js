@@ -23,6 +23,8 @@ export function mountVideo(root, { mirror = false } = {}) {
       class: mirror ? 'loading mirrored' : 'loading',
       autoplay: true,
       playsinline: true,
+      // Firefox has buttons of its own in it, which the keyboard would stop at.
+      tabindex: -1,
       disablepictureinpicture: mirror,
     });
     video.muted = true;
