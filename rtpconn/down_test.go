@@ -14,6 +14,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"galene/codecs"
 	"galene/conn"
 	"galene/rtptime"
 )
@@ -429,6 +430,10 @@ func TestCodecTheSubscriberLacksIsNamed(t *testing.T) {
 	refusal, ok := errors.AsType[*NegotiationError](err)
 	if !ok || !strings.Contains(refusal.Text, "video/VP8") {
 		t.Errorf("error = %v, want one that names video/VP8", err)
+	}
+	lack, ok := errors.AsType[*UnsupportedError](err)
+	if !ok || lack.Kind != codecs.Video || lack.MimeType != webrtc.MimeTypeVP8 {
+		t.Errorf("cause = %+v, want video and its codec", lack)
 	}
 }
 

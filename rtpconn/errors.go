@@ -1,6 +1,11 @@
 package rtpconn
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"galene/codecs"
+)
 
 // ErrClosed is returned by the methods of a connection or engine that is closed.
 var ErrClosed = errors.New("rtpconn: closed")
@@ -29,6 +34,19 @@ func (e *NegotiationError) Error() string {
 
 // Unwrap returns the cause.
 func (e *NegotiationError) Unwrap() error { return e.Err }
+
+// UnsupportedError is the cause of a [NegotiationError] of a subscriber that
+// cannot receive the tracks of one kind. It may well receive the others, over
+// another connection.
+type UnsupportedError struct {
+	Kind     codecs.Kind
+	MimeType string // of the codec that the subscriber lacks
+}
+
+// Error names kind and codec.
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("the subscriber cannot receive %s as %s", e.Kind, e.MimeType)
+}
 
 // refused returns a NegotiationError.
 func refused(text string, cause error) error {

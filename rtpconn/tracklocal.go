@@ -74,7 +74,7 @@ func (l *trackLocal) Kind() webrtc.RTPCodecType { return kindToPion(l.track.form
 // refused is the error of a subscriber that cannot take the codec.
 func (d *downTrack) refused() error {
 	return refused(fmt.Sprintf("Your browser cannot receive the %s of this stream (%s).",
-		d.format.Kind, d.format.MimeType), nil)
+		d.format.Kind, d.format.MimeType), &UnsupportedError{d.format.Kind, d.format.MimeType})
 }
 
 // carries tells whether negotiated parameters are for the track's codec. If
