@@ -38,7 +38,7 @@ func handleAnswer(_ context.Context, s *session, m *Message) error {
 	again, err := d.conn.Answer(m.SDP)
 	if err != nil {
 		s.log.Info("answer refused", "stream", d.id, "error", err)
-		s.refuseDown(d)
+		s.refuseAnswer(d, err)
 		return negotiationError(err)
 	}
 	if again {
@@ -51,6 +51,20 @@ func handleAnswer(_ context.Context, s *session, m *Message) error {
 func (s *session) refuseDown(d *downStream) {
 	d.of.refused = true
 	s.endDowns(d.of)
+}
+
+// refuseAnswer ends a stream after a bad answer. If it was the codec of one kind
+// of track that the client lacks, the rest is offered anew: who cannot see
+// somebody still hears them.
+func (s *session) refuseAnswer(d *downStream, err error) {
+	lack, ok := errors.AsType[*rtpconn.UnsupportedError](err)
+	if !ok {
+		s.refuseDown(d)
+		return
+	}
+	d.of.lacks |= wishFor(lack.Kind)
+	s.endDowns(d.of)
+	s.group.touch(d.of)
 }
 
 // handleRenegotiate offers again with new ICE credentials (RFC 8839 §4.4.1.1).

@@ -176,8 +176,13 @@ func (d *fakeDown) Offer(restart bool) (string, bool, error) {
 func (d *fakeDown) Answer(sdp string) (again bool, err error) {
 	d.engine.mu.Lock()
 	defer d.engine.mu.Unlock()
-	if sdp == "bad" {
+	switch sdp {
+	case "bad":
 		return false, &rtpconn.NegotiationError{Text: "bad answer"}
+	case "no audio":
+		return false, &rtpconn.NegotiationError{Text: "deaf", Err: &rtpconn.UnsupportedError{Kind: codecs.Audio}}
+	case "no video":
+		return false, &rtpconn.NegotiationError{Text: "blind", Err: &rtpconn.UnsupportedError{Kind: codecs.Video}}
 	}
 	again, d.waiting, d.unanswered = d.waiting, false, false
 	return again, nil

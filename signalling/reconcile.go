@@ -24,12 +24,18 @@ type remoteStream struct {
 	// refused says that the client dropped the stream, or that it could not be
 	// sent; it is not offered again until the client asks.
 	refused bool
-	down    *downStream // nil if the client gets nothing
+	// lacks holds the kinds of track that the client could not receive. It gets
+	// the others until it asks again.
+	lacks wish
+	down  *downStream // nil if the client gets nothing
 	// replaced is what the client still gets of the stream that this one
 	// replaces; nil once that has been dealt with.
 	replaced *downStream
 	dirty    bool // is to be reconciled, and in the membership's list
 }
+
+// askedAgain forgets what could not be sent before.
+func (r *remoteStream) askedAgain() { r.refused, r.lacks = false, 0 }
 
 // downStream is a connection through which the client gets a stream.
 type downStream struct {
@@ -135,7 +141,7 @@ func (s *session) streamWithdrawn(in *membership, stream *group.Stream) {
 func (s *session) reconcile(r *remoteStream) {
 	var selected []conn.Selection
 	if !r.refused {
-		w := wanted(s.group.requests, r.stream.Label, r.override)
+		w := wanted(s.group.requests, r.stream.Label, r.override) &^ r.lacks
 		selected = selectTracks(r.stream.Up.Tracks(), w)
 	}
 	if len(selected) == 0 {

@@ -73,6 +73,31 @@ func TestLongAnswerEndsTheStream(t *testing.T) {
 	})
 }
 
+func TestWhoCannotSeeAStreamStillHearsIt(t *testing.T) {
+	t.Parallel()
+	withBench(t, open, func(b *bench) {
+		p := b.joined("a", "test", "anna", "x")
+		c := b.joined("c", "test", "carl", "")
+		c.send(`{"type":"request","request":{"":["audio","video-low"]}}`)
+		p.send(`{"type":"offer","id":"s","sdp":"audio video"}`)
+		p.expect(`{"type":"answer","id":"s","sdp":"answer to audio video"}`)
+		c.expect(`{"type":"offer","id":"s","source":"a","username":"anna","sdp":"audio video/low"}`)
+		c.send(`{"type":"answer","id":"s","sdp":"no video"}`)
+		c.expect(`{"type":"close","id":"s"}`)
+		c.expectError("blind")
+		c.expect(`{"type":"offer","id":"s","source":"a","username":"anna","sdp":"audio"}`)
+
+		// Asked for again, it is tried again; who gets nothing is offered nothing.
+		c.send(`{"type":"requestStream","id":"s","request":["video"]}`)
+		c.send(`{"type":"answer","id":"s","sdp":"ok"}`)
+		c.expect(`{"type":"offer","id":"s","source":"a","username":"anna","sdp":"video"}`)
+		c.send(`{"type":"answer","id":"s","sdp":"no video"}`)
+		c.expect(`{"type":"close","id":"s"}`)
+		c.expectError("blind")
+		c.expectNothing()
+	})
+}
+
 // member returns a session that is in a group of which the test tells it.
 func memberSession(b *bench) *session {
 	s := newSession(b.server, newMemoryPipe(), "")

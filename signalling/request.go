@@ -24,7 +24,7 @@ func handleRequest(_ context.Context, s *session, m *Message) error {
 		}
 	}
 	for _, r := range s.group.inOrder() {
-		r.refused = false // asked for again
+		r.askedAgain()
 		s.group.touch(r)
 	}
 	return nil
@@ -48,7 +48,7 @@ func handleRequestStream(_ context.Context, s *session, m *Message) error {
 		w := wishOf(words)
 		r.override = &w
 	}
-	r.refused = false
+	r.askedAgain()
 	s.group.touch(r)
 	return nil
 }

@@ -14,6 +14,14 @@ const (
 	wishVideoLow      // of the lowest; ignored along with wishVideo
 )
 
+// wishFor is every wish that tracks of a kind can satisfy.
+func wishFor(k codecs.Kind) wish {
+	if k == codecs.Audio {
+		return wishAudio
+	}
+	return wishVideo | wishVideoLow
+}
+
 // wishes maps what clients call their wishes.
 var wishes = map[string]wish{
 	"audio": wishAudio, "video": wishVideo, "video-low": wishVideoLow,
