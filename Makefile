@@ -52,6 +52,7 @@ fuzz:
 page-deps: node_modules/.package-lock.json
 
 node_modules/.package-lock.json: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "The page's checks need Node.js 20 or newer with npm: install them first." >&2; exit 1; }
 	npm ci --no-audit --no-fund
 	@touch $@
 
