@@ -62,13 +62,13 @@ test('people see, hear and write to each other, and see who leaves', async t => 
         r => r.videoStreams === 2 && r.audioStreams === 2,
         'not both are seen and heard',
       );
-      waits.push(...(await waitFirstFrames(newcomer, 2)));
+      waits.push(Math.min(...(await waitFirstFrames(newcomer, 2))));
       await waitText(newcomer, 'Good morning, Grace.');
       await context.close();
     }
     t.diagnostic(`from answer to first frame: ${waits.join(', ')} ms`);
     // A busy machine may delay one of them.
-    const median = waits.sort((a, b) => a - b)[waits.length / 2] ?? Infinity;
+    const median = waits.sort((a, b) => a - b)[(waits.length - 1) / 2] ?? Infinity;
     assert.ok(median < 1000, `the first frame came ${median} ms after the answer`);
   });
 
