@@ -35,7 +35,7 @@ func newFakeTrack(tb testing.TB, name string) *fakeTrack {
 	if !ok {
 		tb.Fatalf("no codec %q", name)
 	}
-	return &fakeTrack{format: formats[0], cache: packetcache.New[packetMeta](256, maxPacket), gop: true}
+	return &fakeTrack{format: formats[0], cache: packetcache.New[packetMeta](512, maxPacket), gop: true}
 }
 
 func (t *fakeTrack) Kind() codecs.Kind               { return t.format.Kind }

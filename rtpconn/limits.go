@@ -32,6 +32,9 @@ const (
 // the last one.
 const gatheringTimeout = 5 * time.Second
 
+// gatheringLook is how often who waits for our candidates looks at the state.
+const gatheringLook = 20 * time.Millisecond
+
 // negotiationTimeout is how long an answer may take before the offer is
 // repeated, and then again before the connection is given up.
 const negotiationTimeout = 15 * time.Second

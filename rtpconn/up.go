@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -121,12 +122,21 @@ func (u *Up) Gathered(ctx context.Context) (answer string, err error) {
 	if g == nil {
 		return "", ErrClosed
 	}
-	select {
-	case <-g.done:
-	case <-ctx.Done():
-		return "", ctx.Err()
-	case <-u.ctx.Done():
-		return "", ErrClosed
+	// Pion tells nobody who begins to wait just when it completes, but its state is
+	// right.
+	look := time.NewTicker(gatheringLook)
+	defer look.Stop()
+	for complete := false; !complete; {
+		select {
+		case <-g.done:
+			complete = true
+		case <-look.C:
+			complete = u.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-u.ctx.Done():
+			return "", ErrClosed
+		}
 	}
 	description := u.pc.LocalDescription()
 	if description == nil {
