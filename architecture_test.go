@@ -24,6 +24,7 @@ var floors = map[string]int{
 	"nack":             0,
 	"mailbox":          0,
 	"password":         0,
+	"srtp":             0,
 	"config":           1,
 	"codecs":           1,
 	"packetcache":      1,
