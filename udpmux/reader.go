@@ -58,7 +58,7 @@ func (b *burst) dispatch(d *udpsocket.Datagram) {
 	o := b.ownerOf(d.From)
 	if o != nil {
 		o.cameTo(d.To)
-		if h := o.agent.handler.Load(); h != nil && isRTP(d.Data) && b.deliver(h, d.Data) {
+		if h := o.agent.handler.Load(); h != nil && isRTP(d.Data) && !b.offer(h, d.Data) {
 			m.stats.taken.Add(1)
 			return
 		}

@@ -148,15 +148,14 @@ func (b *burst) ownerOf(from netip.AddrPort) *owner {
 	return b.owner
 }
 
-// deliver offers an RTP packet to a receiver.
-func (b *burst) deliver(h *handler, data []byte) (taken bool) {
+// offer offers an RTP packet to a receiver. It reports whether the agent is to
+// have it; not if the receiver panics, because what is left then is not fit for it.
+func (b *burst) offer(h *handler, data []byte) (declined bool) {
 	if !b.enter(h) {
-		return false
+		return true
 	}
-	taken = true // what a panic leaves is not fit for the agent
 	defer b.recover(h)
-	taken = h.receiver.ReceiveRTP(data, b.batch)
-	return taken
+	return !h.receiver.ReceiveRTP(data, b.batch)
 }
 
 // enter makes sure that the burst holds a receiver's gate, and reports whether
