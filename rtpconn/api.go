@@ -45,14 +45,18 @@ func upKey(names []string) apiKey {
 
 func downKey() apiKey { return apiKey{downward, strings.Join(allCodecs[:], ",")} }
 
-// newAPI returns what makes one connection, whose sources are bounded.
-func (e *Engine) newAPI(key apiKey, bound *sources) (*webrtc.API, error) {
+// newAPI returns what makes one connection, whose sources are bounded, and whose
+// handshake h observes.
+func (e *Engine) newAPI(key apiKey, bound *sources, h *handshake) (*webrtc.API, error) {
 	media, err := e.media(key)
 	if err != nil {
 		return nil, err
 	}
 	settings := e.settings
 	settings.BufferFactory = bound.newBuffer
+	if e.options.Mux != nil {
+		h.observe(&settings)
+	}
 	return webrtc.NewAPI(
 		webrtc.WithMediaEngine(media),
 		webrtc.WithSettingEngine(settings),
@@ -118,7 +122,14 @@ func newSettings(o Options) (webrtc.SettingEngine, error) {
 	s.SetIncludeLoopbackCandidate(o.Loopback)
 	s.SetReceiveMTU(maxPacket)
 	s.SetSRTPReplayProtectionWindow(srtpReplayWindow)
-	// As DTLS server we choose: the cheapest first.
+	// Where the choice is ours we are the DTLS server: it chooses how media is
+	// protected, and learns the keys (see handshake). The peer's address has
+	// been verified by ICE before.
+	if err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
+		return s, fmt.Errorf("rtpconn: DTLS role: %w", err)
+	}
+	s.SetDTLSInsecureSkipHelloVerify(true)
+	// The cheapest first.
 	s.SetSRTPProtectionProfiles(
 		dtls.SRTP_AEAD_AES_128_GCM,
 		dtls.SRTP_AEAD_AES_256_GCM,

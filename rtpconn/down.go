@@ -36,8 +36,9 @@ type Down struct {
 	// Immutable.
 	up conn.Up
 
-	wake     chan struct{} // makes loop look for work
-	reportIn atomic.Bool   // sender reports are due at once
+	wake     chan struct{}                // makes loop look for work
+	reportIn atomic.Bool                  // sender reports are due at once
+	active   atomic.Pointer[[]*downTrack] // what is being sent; replaced, never changed
 
 	mu          sync.Mutex // guards the fields below; held while calling Pion
 	wanted      []conn.Selection
@@ -57,9 +58,11 @@ type slot struct {
 // NewDown returns a connection for a stream. Nothing is selected.
 func (e *Engine) NewDown(c DownConfig) (*Down, error) {
 	d := &Down{up: c.Up, wake: make(chan struct{}, 1)}
-	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log)); err != nil {
+	d.active.Store(&[]*downTrack{})
+	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log), d.hear); err != nil {
 		return nil, err
 	}
+	d.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(d.onPair)
 	d.pc.OnConnectionStateChange(d.onState)
 	if err := e.own(d); err != nil {
 		d.shut()
@@ -180,6 +183,7 @@ func (d *Down) onState(webrtc.PeerConnectionState) {
 	case webrtc.PeerConnectionStateConnected:
 		if d.enter() {
 			defer d.wg.Done()
+			d.lane.follow(d.pc)
 			d.attach()
 		}
 	case webrtc.PeerConnectionStateFailed:
@@ -206,17 +210,24 @@ func (d *Down) attach() {
 	}
 }
 
-// activeTracks returns what is being sent.
-func (d *Down) activeTracks() []*downTrack {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// slotsChanged makes active agree with the slots. The caller holds the lock.
+func (d *Down) slotsChanged() {
 	var tracks []*downTrack
 	for _, s := range d.slots {
 		if s.track != nil {
 			tracks = append(tracks, s.track)
 		}
 	}
-	return tracks
+	d.active.Store(&tracks)
+}
+
+// onPair is called when ICE has selected a pair.
+func (d *Down) onPair(*webrtc.ICECandidatePair) {
+	defer d.recover("onPair")
+	if d.enter() {
+		defer d.wg.Done()
+		d.lane.follow(d.pc)
+	}
 }
 
 // loop does what is due from time to time. It ends with the connection.
@@ -238,7 +249,7 @@ func (d *Down) loop() {
 			d.sendReports()
 			d.checkAnswer(rtptime.Now())
 		}
-		for _, t := range d.activeTracks() {
+		for _, t := range *d.active.Load() {
 			if f := t.takeStale(); f != nil {
 				f.track.RemoveSink(f)
 			}

@@ -10,15 +10,17 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+
+	"galene/udpmux"
+	"galene/udpsocket"
 )
 
 // Options configure an [Engine]. The zero value is valid.
 type Options struct {
 	// Mux carries all connections over shared sockets. If it is nil each
 	// connection has sockets of its own.
-	Mux ice.UDPMux
+	Mux *udpmux.Mux
 	// PortMin and PortMax bound the ports of the connections' own sockets;
 	// 0 leaves the choice to the system.
 	PortMin, PortMax uint16
@@ -38,6 +40,7 @@ type Options struct {
 type Engine struct {
 	options  Options
 	settings webrtc.SettingEngine // immutable; each connection gets a copy
+	batches  sync.Pool            // of *udpsocket.Batch, for who is not a reader of the mux
 
 	mu          sync.Mutex // guards the fields below
 	engines     map[apiKey]*webrtc.MediaEngine
@@ -102,9 +105,29 @@ func (e *Engine) disown(c interface{ Close() }) {
 	delete(e.connections, c)
 }
 
+// batch returns a batch to gather what is to be sent, for the caller to flush and
+// to release; nil if there is no mux to send through.
+func (e *Engine) batch() *udpsocket.Batch {
+	if e == nil || e.options.Mux == nil {
+		return nil
+	}
+	if b, ok := e.batches.Get().(*udpsocket.Batch); ok {
+		return b
+	}
+	return udpsocket.NewBatch()
+}
+
+// release flushes a batch, which may be nil, and takes it back.
+func (e *Engine) release(b *udpsocket.Batch) {
+	if b != nil {
+		b.Flush()
+		e.batches.Put(b)
+	}
+}
+
 // newPeerConnection returns a peer connection for the codecs and direction,
-// whose sources are bounded.
-func (e *Engine) newPeerConnection(key apiKey, bound *sources) (*webrtc.PeerConnection, error) {
+// whose sources are bounded, and whose handshake h observes.
+func (e *Engine) newPeerConnection(key apiKey, bound *sources, h *handshake) (*webrtc.PeerConnection, error) {
 	var configuration webrtc.Configuration
 	if e.options.Configuration != nil {
 		configuration = e.options.Configuration()
@@ -115,7 +138,7 @@ func (e *Engine) newPeerConnection(key apiKey, bound *sources) (*webrtc.PeerConn
 	}
 	configuration.Certificates = []webrtc.Certificate{*certificate}
 
-	api, err := e.newAPI(key, bound)
+	api, err := e.newAPI(key, bound, h)
 	if err != nil {
 		return nil, err
 	}
