@@ -39,6 +39,7 @@ type laneEgress struct {
 
 	// Owned by who holds the track's lock.
 	sealer  *srtp.Sealer // nil while there are no keys
+	extra   int          // octets that sealing adds
 	begun   bool         // Pion has sent a packet
 	highest uint64       // greatest packet index so far (RFC 3711 §3.3.1)
 	header  [maxOutHeader]byte
@@ -62,7 +63,7 @@ func (e *laneEgress) WriteRTP(h *rtp.Header, payload []byte, out *udpsocket.Batc
 	if h.Padding {
 		payload = padding
 	}
-	room := out.Reserve(route, n+len(payload)+e.sealer.Overhead())
+	room := out.Reserve(route, n+len(payload)+e.extra)
 	sealed := e.sealer.Seal(room[:0], e.header[:n], payload, e.ssrc, index)
 	out.Commit(len(sealed))
 	return nil
@@ -71,9 +72,12 @@ func (e *laneEgress) WriteRTP(h *rtp.Header, payload []byte, out *udpsocket.Batc
 // keyed tells whether there is a sealer, for which it looks.
 func (e *laneEgress) keyed() bool {
 	if e.sealer == nil {
-		e.sealer = e.lane.newSealer()
+		if e.sealer = e.lane.newSealer(); e.sealer == nil {
+			return false
+		}
+		e.extra = e.sealer.Overhead()
 	}
-	return e.sealer != nil
+	return true
 }
 
 // writeThroughPion sends a packet behind those that wait in out.

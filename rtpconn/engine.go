@@ -2,6 +2,7 @@ package rtpconn
 
 import (
 	"cmp"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -41,6 +42,9 @@ type Engine struct {
 	options  Options
 	settings webrtc.SettingEngine // immutable; each connection gets a copy
 	batches  sync.Pool            // of *udpsocket.Batch, for who is not a reader of the mux
+	ticker   *ticker
+	stop     context.CancelFunc // ends the ticker
+	wg       sync.WaitGroup     // awaits it
 
 	mu          sync.Mutex // guards the fields below
 	engines     map[apiKey]*webrtc.MediaEngine
@@ -49,7 +53,8 @@ type Engine struct {
 	closed      bool
 }
 
-// NewEngine returns an engine. It opens no socket before a connection needs one.
+// NewEngine returns an engine, which the caller closes. It opens no socket before a
+// connection needs one.
 func NewEngine(o Options) (*Engine, error) {
 	o.Log = cmp.Or(o.Log, slog.Default())
 	settings, err := newSettings(o)
@@ -61,10 +66,14 @@ func NewEngine(o Options) (*Engine, error) {
 		settings:    settings,
 		engines:     make(map[apiKey]*webrtc.MediaEngine),
 		connections: make(map[interface{ Close() }]struct{}),
+		ticker:      newTicker(),
 	}
 	if _, err := e.freshCertificate(time.Now()); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	e.stop = cancel
+	e.wg.Go(func() { e.ticker.run(ctx) })
 	return e, nil
 }
 
@@ -84,6 +93,8 @@ func (e *Engine) Close() error {
 		wg.Go(c.Close)
 	}
 	wg.Wait()
+	e.stop()
+	e.wg.Wait()
 	return nil
 }
 

@@ -163,7 +163,7 @@ func (discardEgress) WriteRTP(*rtp.Header, []byte, *udpsocket.Batch) error { ret
 // newBareDown returns a down connection that is good only for owning tracks.
 func newBareDown(tb testing.TB) *Down {
 	tb.Helper()
-	d := &Down{wake: make(chan struct{}, 1)}
+	d := &Down{}
 	d.log = discardLog()
 	d.ctx, d.cancel = tb.Context(), func() {}
 	tb.Cleanup(func() {
