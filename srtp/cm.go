@@ -2,7 +2,7 @@ package srtp
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is the profile's, and sound for messages authentication
+	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is the profile's, and sound for authentication
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"hash"
 )
 
-// cm is the transform of AES128_CM_HMAC_SHA1_80: AES in counter mode (RFC 3711 §4.1.1), then HMAC-SHA1 over header, encrypted
-// payload and rollover counter, cut to ten octets (§4.2).
+// cm is the transform of AES128_CM_HMAC_SHA1_80: AES in counter mode (RFC 3711 §4.1.1), then HMAC-SHA1 over
+// header, encrypted payload and rollover counter, cut to ten octets (§4.2).
 type cm struct {
 	ctr    *counterMode
 	salt   element // the session salt, times 2^16

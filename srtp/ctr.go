@@ -24,9 +24,9 @@ const scratchLen = 1500 + aes.BlockSize
 //
 //	N = J0·H⁻² ⊕ L·H⁻¹
 //
-// and the tag, which GCM computes on the way, is thrown away. N is linear in J0 but for a constant: when J0 changes, the change of
-// N is the sum of one row per bit that changed, and from one packet to the next few do. How long this takes depends on the
-// sequence of SSRCs and indices alone, which are public.
+// and the tag, which GCM computes on the way, is thrown away. N is linear in J0 but for a constant: when J0
+// changes, the change of N is the sum of one row per bit that changed, and from one packet to the next few do.
+// How long this takes depends on the sequence of SSRCs and indices alone, which are public.
 type counterMode struct {
 	aead    cipher.AEAD  // shared with clones: it has no state
 	rows    [128]element // x^i·H⁻²
@@ -120,25 +120,51 @@ func (e element) timesX() element {
 // times returns e·f, in constant time.
 func (e element) times(f element) element {
 	var product element
-	for i := range 128 {
-		word := f.hi
-		if i >= 64 {
-			word = f.lo
+	for _, word := range [...]uint64{f.hi, f.lo} {
+		for range 64 {
+			mask := uint64(int64(word) >> 63)
+			product.hi ^= e.hi & mask
+			product.lo ^= e.lo & mask
+			word <<= 1
+			e = e.timesX()
 		}
-		mask := -(word >> (63 - i%64) & 1)
-		product.hi ^= e.hi & mask
-		product.lo ^= e.lo & mask
-		e = e.timesX()
 	}
 	return product
 }
 
-// inverse returns e^(2¹²⁸-2), which is 1/e, unless e is zero.
+// square returns e²: zeros go between the coefficients, and what is above x^127 is reduced.
+func (e element) square() element {
+	low := element{hi: spread(uint32(e.hi >> 32)), lo: spread(uint32(e.hi))}
+	high := element{hi: spread(uint32(e.lo >> 32)), lo: spread(uint32(e.lo))}
+	// x^128 = x^7 + x^2 + x + 1; of the product with that, up to x^133 is left to reduce once more.
+	above := high.lo<<63 ^ high.lo<<62 ^ high.lo<<57
+	high.hi ^= above
+	return low.plus(element{
+		hi: high.hi ^ high.hi>>1 ^ high.hi>>2 ^ high.hi>>7,
+		lo: high.lo ^ (high.lo>>1 | high.hi<<63) ^ (high.lo>>2 | high.hi<<62) ^ (high.lo>>7 | high.hi<<57),
+	})
+}
+
+// spread puts a zero behind each bit of w.
+func spread(w uint32) uint64 {
+	x := uint64(w)
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x | x<<4) & 0x0f0f0f0f0f0f0f0f
+	x = (x | x<<2) & 0x3333333333333333
+	x = (x | x<<1) & 0x5555555555555555
+	return x << 1
+}
+
+// inverse returns 1/e, which is e^(2¹²⁸-2), unless e is zero.
 func (e element) inverse() element {
-	result := element{hi: 1 << 63}
-	for range 127 {
-		e = e.times(e)
-		result = result.times(e)
+	t := e // e^(2^k-1)
+	for k := 1; k < 127; k = 2*k + 1 {
+		u := t
+		for range k {
+			u = u.square()
+		}
+		t = u.times(t).square().times(e)
 	}
-	return result
+	return t.square()
 }

@@ -1,10 +1,10 @@
 // Package srtp protects RTP packets, and takes the protection off, with keys from a DTLS handshake.
 //
-// [DeriveKeys] turns the secrets of a handshake into [Keys]; these make a [Sealer] for what is sent
-// and an [Opener] for what is received. Neither keeps any state of the stream: the caller gives the 48-bit index of each packet,
-// so that a retransmission is the same octets again, and packets of one connection may be sealed by several goroutines.
-// [EstimateIndex] finds the index of a received packet, and [Replay] refuses what came before. SRTCP is not
-// here.
+// [DeriveKeys] turns the secrets of a handshake into [Keys]; these make a [Sealer] for what is sent and an
+// [Opener] for what is received. Neither keeps any state of the stream: the caller gives the 48-bit index of
+// each packet, so that a retransmission is the same octets again, and packets of one connection may be sealed by
+// several goroutines. [EstimateIndex] finds the index of a received packet, and [Replay] refuses what came
+// before. SRTCP is not here.
 //
 // # Ownership
 //
@@ -13,9 +13,10 @@
 //
 // # Secrets
 //
-// Master secrets and master keys are seen by keys.go alone. Session keys are zeroed as soon as the ciphers that use them have been made. What crypto/aes,
-// crypto/cipher and crypto/hmac keep inside (the AES key schedule, the GHASH table, the HMAC state) cannot be zeroed from
-// here: Wipe drops every reference, and the garbage collector takes the memory.
+// Master secrets and master keys are seen by keys.go alone. Session keys are zeroed as soon as the ciphers that
+// use them have been made. What crypto/aes, crypto/cipher and crypto/hmac keep inside (the AES key schedule, the
+// GHASH table, the HMAC state) cannot be zeroed from here: Wipe drops every reference, and the garbage collector
+// takes the memory.
 //
 // # Specifications
 //

@@ -4,8 +4,8 @@ package srtp
 // (RFC 3711 §3.3.1 and appendix A): the rollover counter is that of highest, one more, or one less, whichever comes nearest;
 // at a distance of exactly 2^15 it is that of highest.
 //
-// There is nothing before index 0: where the nearest would be, the rollover counter is 0. The index of the first packet of a stream is its
-// sequence number.
+// There is nothing before index 0: where the nearest would be, the rollover counter is 0. The index of the first
+// packet of a stream is its sequence number.
 func EstimateIndex(highest uint64, seq uint16) uint64 {
 	const half = 1 << 15
 	roc, last := highest>>16, int(uint16(highest))

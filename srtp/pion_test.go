@@ -118,7 +118,7 @@ func TestSealedPacketsAreThoseOfPion(t *testing.T) {
 			sealer, opener := newSealer(t, keys, server), newOpener(t, keys, server)
 			for i, s := range shapes {
 				t.Run(fmt.Sprintf("%v/%s/server=%v", p, s.name, server), func(t *testing.T) {
-					ssrc, index := uint32(0xdeadbee0+i), uint64(1000+i)
+					ssrc, index := 0xdeadbee0+uint32(i), uint64(1000+i)
 					header, payload := s.packet(t, ssrc, index)
 					plain := append(bytes.Clone(header), payload...)
 					want, err := pionContext(t, keys, server).EncryptRTP(nil, plain, nil)
@@ -142,6 +142,32 @@ func TestSealedPacketsAreThoseOfPion(t *testing.T) {
 						t.Errorf("Open(%x) = %x, %v; want %x", want, dst[:n], err, plain)
 					}
 				})
+			}
+		}
+	}
+}
+
+func TestEveryRolloverCounterIsThatOfPion(t *testing.T) {
+	t.Parallel()
+	const ssrc = 0xcafe0001
+	for _, p := range profiles {
+		keys := keysFor(t, p, 3)
+		sealer, opener := newSealer(t, keys, true), newOpener(t, keys, true)
+		for bit := range 32 {
+			roc := uint32(1)<<bit | 1
+			index := uint64(roc)<<16 | 0x1234
+			header, payload := benchShape.packet(t, ssrc, index)
+			peer := pionContext(t, keys, true)
+			peer.SetROC(ssrc, roc)
+			want, err := peer.EncryptRTP(nil, append(bytes.Clone(header), payload...), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := sealer.Seal(nil, header, payload, ssrc, index); !bytes.Equal(got, want) {
+				t.Errorf("%v, rollover counter %#x: sealed to %x, pion has %x", p, roc, got, want)
+			}
+			if _, err := opener.Open(make([]byte, len(want)), want, len(header), ssrc, index); err != nil {
+				t.Errorf("%v, rollover counter %#x: %v", p, roc, err)
 			}
 		}
 	}

@@ -3,8 +3,8 @@ package srtp
 // replaySize is how many packets a [Replay] remembers; a multiple of 64.
 const replaySize = 1024
 
-// Replay is the replay list of one SSRC (RFC 3711 §3.3.2): a window of 1024 packets that ends with the greatest index accepted. The zero
-// Replay has accepted nothing. It belongs to one goroutine.
+// Replay is the replay list of one SSRC (RFC 3711 §3.3.2): a window of 1024 packets that ends with the greatest
+// index accepted. The zero Replay has accepted nothing. It belongs to one goroutine.
 type Replay struct {
 	highest uint64
 	started bool
@@ -40,13 +40,13 @@ func (r *Replay) Accept(index uint64) {
 // Highest returns the greatest index accepted, for [EstimateIndex]. ok is false if there is none.
 func (r *Replay) Highest() (index uint64, ok bool) { return r.highest, r.started }
 
-// forget clears the places of the indices behind highest, up to and including index.
+// forget clears the places of the indices between highest and index.
 func (r *Replay) forget(index uint64) {
 	if index-r.highest >= replaySize {
 		clear(r.seen[:])
 		return
 	}
-	for i := r.highest + 1; i <= index; i++ {
+	for i := r.highest + 1; i < index; i++ {
 		r.seen[i%replaySize/64] &^= 1 << (i % 64)
 	}
 }

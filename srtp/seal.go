@@ -55,8 +55,9 @@ func (s *Sealer) Overhead() int {
 // are the rollover counter (RFC 3711 §3.3.1). Two different packets must never be given the same ssrc and index:
 // that would betray both.
 //
-// If dst has room for all of it ([Sealer.Overhead]) nothing is allocated, and nothing behind the packet is written. dst must not overlap header and
-// payload, except that either may lie in place already. After [Sealer.Wipe] Seal returns dst as it is.
+// If dst has room for all of it ([Sealer.Overhead]) nothing is allocated, and nothing behind the packet is
+// written. dst must not overlap header and payload, except that either may lie in place already. After
+// [Sealer.Wipe] Seal returns dst as it is.
 func (s *Sealer) Seal(dst, header, payload []byte, ssrc uint32, index uint64) []byte {
 	if s.transform == nil {
 		return dst
@@ -89,8 +90,8 @@ func (s *Sealer) Wipe() {
 	}
 }
 
-// Opener authenticates and decrypts RTP packets with one side's keys, for any number of SSRCs. It has no state but scratch space, and is not
-// for concurrent use. It does not refuse replays, see [Replay].
+// Opener authenticates and decrypts RTP packets with one side's keys, for any number of SSRCs. It has no state
+// but scratch space, and is not for concurrent use. It does not refuse replays, see [Replay].
 type Opener struct {
 	transform transform // nil once wiped
 }
@@ -103,14 +104,15 @@ func (o *Opener) Overhead() int {
 	return o.transform.overhead()
 }
 
-// Open authenticates packet, a whole SRTP packet, and writes the plain one to the beginning of dst, whatever the length of dst; its capacity must
-// be at least that of packet's length. headerLen is the length of packet's header with its CSRCs and extension, ssrc is
-// the one in it, and index the caller's estimate of the packet's index ([EstimateIndex]).
+// Open authenticates packet, a whole SRTP packet, and writes the plain one to the beginning of dst, whatever the
+// length of dst; its capacity must be at least that of packet's length. headerLen is the length of packet's
+// header with its CSRCs and extension, ssrc is the one in it, and index the caller's estimate of the packet's
+// index ([EstimateIndex]).
 //
-// Open returns the length of the plain packet, or [ErrAuthentication], which is also what a packet too short for its header and tag
-// gives, and one whose SSRC or sequence number is not that of ssrc and index. packet stays as it is,
-// unless dst begins at the same octet, which is allowed; then it is lost if Open fails. dst must not overlap packet otherwise.
-// After an error dst holds nothing of the payload.
+// Open returns the length of the plain packet, or [ErrAuthentication], which is also what a packet too short for
+// its header and tag gives, and one whose SSRC or sequence number is not that of ssrc and index. packet stays as
+// it is, unless dst begins at the same octet, which is allowed; then it is lost if Open fails. dst must not
+// overlap packet otherwise. After an error dst holds nothing of the payload.
 func (o *Opener) Open(dst, packet []byte, headerLen int, ssrc uint32, index uint64) (n int, err error) {
 	if o.transform == nil {
 		return 0, errWiped
