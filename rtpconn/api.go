@@ -7,6 +7,7 @@ import (
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 
 	"galene/codecs"
@@ -142,6 +143,12 @@ func newSettings(o Options) (webrtc.SettingEngine, error) {
 	}
 	if o.Mux != nil {
 		s.SetICEUDPMux(o.Mux)
+		// The mux knows the local addresses: agents need not look for interfaces.
+		network, err := stdnet.NewNet()
+		if err != nil {
+			return s, fmt.Errorf("rtpconn: network interfaces: %w", err)
+		}
+		s.SetNet(network)
 	} else if o.PortMin != 0 || o.PortMax != 0 {
 		if err := s.SetEphemeralUDPPortRange(o.PortMin, o.PortMax); err != nil {
 			return s, fmt.Errorf("rtpconn: port range %d to %d: %w", o.PortMin, o.PortMax, err)
