@@ -54,6 +54,7 @@ const (
 // benchSend measures bursts of 6 datagrams to each of 50 destinations, with what
 // the loopback interface does to deliver them one by one, but not their reading.
 func benchSend(b *testing.B, send func(ds []*Destination, data []byte)) {
+	b.Helper()
 	s := socketOf(b, open(b, Options{}), "127.0.0.1")
 	var ds []*Destination
 	var readers []*Reader
@@ -83,6 +84,7 @@ func benchSend(b *testing.B, send func(ds []*Destination, data []byte)) {
 }
 
 func reportPerDatagram(b *testing.B, datagrams int) {
+	b.Helper()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*datagrams), "ns/datagram")
 }
 
