@@ -145,6 +145,61 @@ func BenchmarkReceiver(b *testing.B) {
 	}
 }
 
+// counter is a receiver that tells when it has got so many packets.
+type counter struct {
+	got, want int
+	done      chan struct{}
+}
+
+func (c *counter) ReceiveRTP([]byte, *udpsocket.Batch) bool {
+	c.got++
+	return true
+}
+
+func (c *counter) EndBurst(*udpsocket.Batch) {
+	if c.got >= c.want {
+		c.got = 0
+		c.done <- struct{}{}
+	}
+}
+
+// BenchmarkSocketToReceiver measures what it takes from a peer's system call to
+// the receiver, wake-ups included.
+func BenchmarkSocketToReceiver(b *testing.B) {
+	for _, run := range []int{1, 6, 30} {
+		b.Run(fmt.Sprintf("burst=%d", run), func(b *testing.B) {
+			m := listen(b)
+			c := candidate(b, m, "a", "127.0.0.1")
+			sockets, port, err := udpsocket.Open(udpsocket.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			from := sockets[0]
+			for _, s := range sockets {
+				defer s.Close()
+			}
+			d, err := from.Destination(c.local.Addr(), c.local)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r := &counter{want: run, done: make(chan struct{}, 1)}
+			m.SetReceiver("a", r)
+			c.agent.own(netip.AddrPortFrom(c.local.Addr(), uint16(port)))
+			batch, data := udpsocket.NewBatch(), make([]byte, 1150)
+			copy(data, rtp(96, 1))
+			b.ReportAllocs()
+			for b.Loop() {
+				for range run {
+					batch.Commit(copy(batch.Reserve(d, len(data)), data))
+				}
+				batch.Flush()
+				<-r.done
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*run), "ns/datagram")
+		})
+	}
+}
+
 func BenchmarkSend(b *testing.B) {
 	m := listen(b)
 	c, p := candidate(b, m, "a", "127.0.0.1"), newPeer(b, "127.0.0.1")
