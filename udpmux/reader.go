@@ -59,7 +59,7 @@ func (b *burst) dispatch(d *udpsocket.Datagram) {
 	if o != nil {
 		o.cameTo(d.To)
 		if h := o.agent.handler.Load(); h != nil && isRTP(d.Data) && !b.offer(h, d.Data) {
-			m.stats.taken.Add(1)
+			b.taken++
 			return
 		}
 	}

@@ -133,6 +133,7 @@ type burst struct {
 	mux    *Mux
 	batch  *udpsocket.Batch
 	called []*handler // their gates are held
+	taken  uint64     // datagrams
 
 	// The owner of the address that the last datagram came from; nil if unknown.
 	// Runs of datagrams come from one address.
@@ -182,7 +183,10 @@ func (b *burst) end() {
 		h.gate.RUnlock()
 		b.called[i] = nil
 	}
-	b.called, b.owner = b.called[:0], nil
+	if b.taken > 0 {
+		b.mux.stats.taken.Add(b.taken)
+	}
+	b.called, b.taken, b.owner = b.called[:0], 0, nil
 	b.batch.Flush()
 }
 

@@ -8,6 +8,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func TestReadingAndSendingDoNotAllocate(t *testing.T) { // not parallel: it counts
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		s, to := socketOf(t, open(t, Options{}), ip), socketOf(t, open(t, Options{}), ip)
+		d := destination(t, s, ip, newAddr(ip, to.port()))
+		r, b, data := to.NewReader(), NewBatch(), payload(1150, 1)
+		read := func(n int) {
+			for n > 0 {
+				ds, err := r.Read()
+				if err != nil {
+					t.Fatal(err)
+				}
+				n -= len(ds)
+			}
+		}
+		tests := []struct {
+			name string
+			f    func()
+		}{
+			{"send", func() {
+				if err := d.Send(data); err != nil {
+					t.Fatal(err)
+				}
+				read(1)
+			}},
+			{"batch", func() {
+				for i := range 20 {
+					put(b, d, data[:1150-i/7])
+				}
+				b.Flush()
+				read(20)
+			}},
+		}
+		for _, tt := range tests {
+			tt.f()
+			if got := testing.AllocsPerRun(500, tt.f); got != 0 {
+				t.Errorf("%s over %s: %v allocations, want 0", tt.name, ip, got)
+			}
+		}
+	}
+}
+
 func BenchmarkSendUnsegmented(b *testing.B) {
 	batch := NewBatch()
 	benchSend(b, func(ds []*Destination, data []byte) {
