@@ -643,8 +643,7 @@ func TestReceiversMayBeSetAndRemovedAfterClose(t *testing.T) {
 	}
 }
 
-// Only what RFC 7983 and RFC 5761 call RTP is RTP, and nothing that the other
-// tests of the mux call something else.
+// Only what RFC 7983 and RFC 5761 call RTP is RTP, and no binding request is.
 func FuzzIsRTP(f *testing.F) {
 	f.Add(rtp(96, 1))
 	f.Add(rtp(200, 1))

@@ -39,16 +39,16 @@ func refuseRuns(s *Socket, errno syscall.Errno) {
 				if i == 0 {
 					return -1, errno
 				}
-				return kernel.sendmmsg(fd, messages[:i])
+				return sendmmsg(fd, messages[:i])
 			}
 		}
-		return kernel.sendmmsg(fd, messages)
+		return sendmmsg(fd, messages)
 	}
 	s.calls.sendmsg = func(fd uintptr, message *unix.Msghdr) syscall.Errno {
 		if segmented(message) {
 			return errno
 		}
-		return kernel.sendmsg(fd, message)
+		return sendmsg(fd, message)
 	}
 }
 
@@ -77,12 +77,12 @@ func TestFallbacksDeliverTheSame(t *testing.T) {
 				if calls++; calls%2 == 1 {
 					return -1, unix.EINTR
 				}
-				return kernel.sendmmsg(fd, messages)
+				return sendmmsg(fd, messages)
 			}
 		}},
 		{"calls send a part", func(s *Socket) {
 			s.calls.sendmmsg = func(fd uintptr, messages []unix.Mmsghdr) (int, syscall.Errno) {
-				return kernel.sendmmsg(fd, messages[:(len(messages)+1)/2])
+				return sendmmsg(fd, messages[:(len(messages)+1)/2])
 			}
 		}},
 		{"the buffer is full every other time", func(s *Socket) {
@@ -91,7 +91,7 @@ func TestFallbacksDeliverTheSame(t *testing.T) {
 				if calls++; calls%2 == 1 {
 					return -1, unix.EAGAIN
 				}
-				return kernel.sendmmsg(fd, messages)
+				return sendmmsg(fd, messages)
 			}
 		}},
 	}
@@ -170,7 +170,7 @@ func TestARefusedRunIsNotTriedAgainToThere(t *testing.T) {
 		t.Errorf("Stats() = %+v, want one refused run and 9 sent", st)
 	}
 	// Another path still carries runs.
-	s.calls = kernel
+	s.calls = kernelCalls()
 	other := newPeer(t, "127.0.0.1")
 	e := destination(t, s, "", other.addr)
 	for range 2 {
@@ -195,16 +195,16 @@ func TestARefusedMessageCostsOnlyItself(t *testing.T) {
 					if i == 0 {
 						return -1, errno
 					}
-					return kernel.sendmmsg(fd, messages[:i])
+					return sendmmsg(fd, messages[:i])
 				}
 			}
-			return kernel.sendmmsg(fd, messages)
+			return sendmmsg(fd, messages)
 		}
 		s.calls.sendmsg = func(fd uintptr, message *unix.Msghdr) syscall.Errno {
 			if fails(message) {
 				return errno
 			}
-			return kernel.sendmsg(fd, message)
+			return sendmsg(fd, message)
 		}
 		before := s.Stats()
 		b := NewBatch()
@@ -268,7 +268,7 @@ func TestAFullBufferDelaysAndThenDrops(t *testing.T) {
 	}
 	// When there is room again, everything goes out.
 	for _, s := range sockets {
-		s.calls = kernel
+		s.calls = kernelCalls()
 	}
 	checkMixAfter(t, sockets)
 }
