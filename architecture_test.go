@@ -38,6 +38,7 @@ var floors = map[string]int{
 	"webserver":        6,
 	".":                7,
 	"internal/testkit": 8, // imported by tests only
+	"internal/bench":   8, // a program
 }
 
 // onlyImporters lists packages that few may import.
