@@ -41,7 +41,8 @@ type client struct {
 	// Any goroutine.
 	connecting atomic.Int64 // when it began to connect, on the run's clock; 0 if it has not
 	joined     atomic.Bool
-	write      sync.Mutex // serialises writes to socket
+	speaks     atomic.Bool // sends the chat messages
+	write      sync.Mutex  // serialises writes to socket
 	socket     *websocket.Conn
 }
 
@@ -147,6 +148,9 @@ func (c *client) read() error {
 			}
 			return fmt.Errorf("a client's connection has ended: %w", err)
 		}
+		if c.run.chat.note(c, b) {
+			continue
+		}
 		var head struct {
 			Type string `json:"type"`
 		}
@@ -171,7 +175,6 @@ func (c *client) read() error {
 var handlers = map[string]func(*client, *message) error{
 	"ping":        func(c *client, _ *message) error { return c.send(&message{Type: "pong"}) },
 	"joined":      (*client).handleJoined,
-	"chat":        (*client).handleChat,
 	"usermessage": (*client).handleUserMessage,
 	"offer":       (*client).handleOffer,
 	"answer":      (*client).handleAnswer,

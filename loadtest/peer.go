@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,8 +94,10 @@ func newPeers(certificate webrtc.Certificate, loopback bool) (*peers, error) {
 
 // peer is one peer connection, on a port of its own.
 type peer struct {
-	pc  *webrtc.PeerConnection
-	mux *udpmux.Mux
+	// Immutable.
+	pc       *webrtc.PeerConnection
+	mux      *udpmux.Mux
+	receiver udpmux.Receiver // nil if Pion is to have everything
 
 	running sync.WaitGroup // goroutines that read from pc; they end with it
 
@@ -106,13 +109,13 @@ type peer struct {
 }
 
 // open returns a connection. Packets that the receiver takes, if there is one, are kept from Pion.
-func (ps *peers) open(interceptors *interceptor.Registry, rx receiver) (*peer, error) {
+func (ps *peers) open(interceptors *interceptor.Registry, rx udpmux.Receiver) (*peer, error) {
 	mux, err := udpmux.Listen(udpmux.Options{Loopback: ps.loopback, Log: ps.log})
 	if err != nil {
 		return nil, err
 	}
 	settings := ps.settings
-	settings.SetICEUDPMux(&tap{Mux: mux, receiver: rx})
+	settings.SetICEUDPMux(mux)
 	api := webrtc.NewAPI(
 		webrtc.WithSettingEngine(settings),
 		webrtc.WithMediaEngine(ps.media),
@@ -123,7 +126,7 @@ func (ps *peers) open(interceptors *interceptor.Registry, rx receiver) (*peer, e
 		_ = mux.Close()
 		return nil, err
 	}
-	return &peer{pc: pc, mux: mux}, nil
+	return &peer{pc: pc, mux: mux, receiver: rx}, nil
 }
 
 // senderInterceptors are what a publisher needs: retransmission and sender reports.
@@ -144,6 +147,9 @@ func senderInterceptors() (*interceptor.Registry, error) {
 
 // describe sets a local description and returns it with all candidates.
 func (p *peer) describe(d webrtc.SessionDescription) (sdp string, err error) {
+	if p.receiver != nil {
+		p.mux.SetReceiver(userFragment(d.SDP), p.receiver)
+	}
 	gathered := webrtc.GatheringCompletePromise(p.pc)
 	if err := p.pc.SetLocalDescription(d); err != nil {
 		return "", err
@@ -154,6 +160,13 @@ func (p *peer) describe(d webrtc.SessionDescription) (sdp string, err error) {
 	case <-time.After(gatherTimeout):
 		return "", fmt.Errorf("no local address after %v", gatherTimeout)
 	}
+}
+
+// userFragment finds the ICE user name fragment in a session description (RFC 8839 §5.4).
+func userFragment(sdp string) string {
+	_, rest, _ := strings.Cut(sdp, "a=ice-ufrag:")
+	fragment, _, _ := strings.Cut(rest, "\r\n")
+	return fragment
 }
 
 // setRemote sets a remote description and adds the candidates that were early.

@@ -14,9 +14,13 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"galene/udpsocket"
 )
 
 const (
+	// rtpHeader is the length of the header's fixed part (RFC 3550 §5.1), in octets.
+	rtpHeader = 12
 	// maxSources is how many sources of one connection are counted.
 	maxSources = 4
 	// maxUnchecked is how many packets Pion may be decrypting for one connection.
@@ -133,8 +137,11 @@ func (s *subscription) learnTypes(offer string) error {
 	return nil
 }
 
-// receive counts an RTP packet that has just come from the network. It reports whether Pion need not see it.
-func (s *subscription) receive(b []byte) bool {
+// ReceiveRTP counts an RTP packet that has just come from the network. It reports whether Pion need not see it.
+func (s *subscription) ReceiveRTP(b []byte, _ *udpsocket.Batch) bool {
+	if len(b) < rtpHeader {
+		return false
+	}
 	kind := s.kinds[b[1]&0x7f].Load()
 	if kind == 0 {
 		return false
@@ -174,8 +181,8 @@ func (s *subscription) receive(b []byte) bool {
 	return false
 }
 
-// endBurst follows the last packet of what was read at once.
-func (s *subscription) endBurst() {
+// EndBurst follows the last packet of what was read at once.
+func (s *subscription) EndBurst(*udpsocket.Batch) {
 	s.mu.Lock()
 	s.now = 0
 	s.mu.Unlock()
