@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+
+	"galene/udpsocket"
 )
 
 // populate gives m agents with one candidate and one remote address each.
@@ -20,26 +22,28 @@ func populate(tb testing.TB, m *Mux, agents int) ([]*packetConn, []netip.AddrPor
 }
 
 // dispatchOne passes one datagram from reader to candidate.
-func dispatchOne(m *Mux, c *packetConn, from netip.AddrPort, payload, b []byte) error {
-	d := m.newDatagram()
-	d.n, d.from, d.to = copy(d.buf[:], payload), from, c.local.Addr()
-	m.dispatch(d)
+func dispatchOne(in *burst, c *packetConn, from netip.AddrPort, payload, b []byte) error {
+	in.dispatch(&udpsocket.Datagram{Data: payload, From: from, To: c.local.Addr()})
+	in.end()
 	_, _, err := c.ReadFromAddrPort(b)
 	return err
 }
+
+// newBurst returns what a reader of m passes datagrams on with.
+func newBurst(m *Mux) *burst { return &burst{mux: m, batch: udpsocket.NewBatch()} }
 
 func TestReceivingAndSendingDoNotAllocate(t *testing.T) { // not parallel: it counts
 	m := listen(t)
 	conns, remotes := populate(t, m, 10)
 	media, check, b := make([]byte, 1200), bindingRequest(t, "fragment3:x"), make([]byte, 1500)
-	p := newPeer(t, "127.0.0.1")
+	in, p := newBurst(m), newPeer(t, "127.0.0.1")
 	write(t, conns[0], media, p.addr)
 	tests := []struct {
 		name string
 		f    func() error
 	}{
-		{"media", func() error { return dispatchOne(m, conns[3], remotes[3], media, b) }},
-		{"check", func() error { return dispatchOne(m, conns[3], remotes[3], check, b) }},
+		{"media", func() error { return dispatchOne(in, conns[3], remotes[3], media, b) }},
+		{"check", func() error { return dispatchOne(in, conns[3], remotes[3], check, b) }},
 		{"send", func() error { _, err := conns[0].WriteToAddrPort(media, p.addr); return err }},
 		{"round trip", func() error {
 			if _, err := p.WriteToUDPAddrPort(media, conns[0].local); err != nil {
@@ -66,6 +70,7 @@ func BenchmarkDispatch(b *testing.B) {
 		for _, kind := range []string{"media", "check"} {
 			b.Run(fmt.Sprintf("%s/agents=%d", kind, agents), func(b *testing.B) {
 				m := listen(b)
+				in := newBurst(m)
 				conns, remotes := populate(b, m, agents)
 				payload, out := make([]byte, 1200), make([]byte, 1500)
 				if kind == "check" {
@@ -80,7 +85,7 @@ func BenchmarkDispatch(b *testing.B) {
 							i = 0
 						}
 					}
-					if err := dispatchOne(m, conns[i], remotes[i], payload, out); err != nil {
+					if err := dispatchOne(in, conns[i], remotes[i], payload, out); err != nil {
 						b.Fatal(err)
 					}
 				}
