@@ -52,6 +52,10 @@ func expected(s shape, paced bool, span time.Duration) uint64 {
 	return uint64(packets)
 }
 
+// span is how long tests send: no more than a port has room for on a default
+// system, should its reader sleep.
+const span = 150 * time.Millisecond
+
 func TestLimitSendsWhatItsSubscribersCanOpen(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -61,11 +65,11 @@ func TestLimitSendsWhatItsSubscribersCanOpen(t *testing.T) {
 		arena int
 		gro   bool
 	}{
-		{"a lecture on one port", shape{publishers: 1, subscribers: 5}, false, 1, defaultArena, false},
+		{"a lecture on one port", shape{publishers: 1, subscribers: 2}, false, 1, defaultArena, false},
 		{"a lecture on many ports", shape{publishers: 1, subscribers: 5}, false, 5, defaultArena, false},
-		{"a paced lecture", shape{publishers: 1, subscribers: 5}, true, 1, defaultArena, false},
-		{"a meeting", shape{publishers: 4, meeting: true}, false, 1, defaultArena, false},
-		{"a full arena", shape{publishers: 1, subscribers: 5}, false, 1, minArena, false},
+		{"a paced lecture", shape{publishers: 1, subscribers: 5}, true, 5, defaultArena, false},
+		{"a meeting", shape{publishers: 4, meeting: true}, false, 12, defaultArena, false},
+		{"a full arena", shape{publishers: 1, subscribers: 5}, false, 5, minArena, false},
 		{"segments left uncut", shape{publishers: 1, subscribers: 5}, false, 5, defaultArena, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -75,14 +79,14 @@ func TestLimitSendsWhatItsSubscribersCanOpen(t *testing.T) {
 			received := drained(t, drainOptions{ports: test.ports, flows: flows, verify: 1, gro: test.gro}, func(ports []int) limitCounts {
 				var err error
 				counts, err = sendLimit(limitOptions{
-					shape: test.shape, paced: test.paced, ports: ports, duration: time.Second, arena: test.arena,
+					shape: test.shape, paced: test.paced, ports: ports, duration: span, arena: test.arena,
 				}, func(line string) { announced = append(announced, line) })
 				if err != nil {
 					t.Fatalf("send: %v", err)
 				}
 				return counts
 			})
-			if want := expected(test.shape, test.paced, time.Second); counts.Packets != want {
+			if want := expected(test.shape, test.paced, span); counts.Packets != want {
 				t.Errorf("%d packets were sent, want %d", counts.Packets, want)
 			}
 			if received.Received != counts.Packets || received.Verified != counts.Packets || received.Corrupt != 0 {
@@ -145,7 +149,7 @@ func TestLimitLeavesCuttingToTheSystem(t *testing.T) {
 	}
 	counts, err := sendLimit(limitOptions{
 		shape: shape{publishers: 1, subscribers: 1}, ports: []int{name.(*unix.SockaddrInet4).Port},
-		duration: 200 * time.Millisecond, arena: defaultArena,
+		duration: span, arena: defaultArena,
 	}, func(string) {})
 	if err != nil {
 		t.Fatal(err)

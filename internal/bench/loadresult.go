@@ -47,8 +47,7 @@ const maxFailures = 5
 func (r *loadResult) check() error {
 	switch {
 	case len(r.Failures) > 0:
-		return fmt.Errorf("the load test has %d complaints: %s",
-			len(r.Failures), strings.Join(r.Failures[:min(len(r.Failures), maxFailures)], "; "))
+		return fmt.Errorf("the load test complains: %s", strings.Join(r.Failures[:min(len(r.Failures), maxFailures)], "; "))
 	case r.Packets.Corrupt > 0:
 		return fmt.Errorf("%d packets came corrupt", r.Packets.Corrupt)
 	case r.Seconds <= 0 || r.Clients <= 0:

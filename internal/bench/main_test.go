@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // TestMain lets the test binary be each of the programs that are started.
@@ -33,7 +35,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("BenchmarkIdleDown-2 1 36 ns/op 11.5 goroutines/down 140 in-use-kB/down 120 rss-kB/down")
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // fakeServer answers until it is interrupted.
@@ -96,6 +98,7 @@ func newTestBench(t *testing.T, names ...string) (*bench, []subject) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells what a process has used")
 	}
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would let each process end slowly
 	o := options{rounds: 2, duration: 200 * time.Millisecond, gro: true}
 	for _, name := range names {
 		o.scenarios = append(o.scenarios, *findScenario(name))

@@ -16,7 +16,7 @@ const OpenGroup = `{
 	"wildcard-user": {"password": {"type": "wildcard"}, "permissions": "present"}
 }`
 
-// ServerOptions configure a [Server]. The zero value is valid.
+// ServerOptions configure a [Server] or a [Process]. The zero value is valid.
 type ServerOptions struct {
 	Groups map[string]string // definitions by name; an [OpenGroup] "room" if nil
 	Args   []string          // added to the command line
