@@ -3,169 +3,179 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"net"
-	"os"
-	"sync"
-	"syscall"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// How much a port takes at once: some datagrams, or some runs of datagrams that
-// the system has left together.
+// How the load test receives: it looks at all ports now and then, so that the
+// sender is not charged for waking it, and has the system date what comes.
 const (
-	drainMessages = 16
-	drainDatagram = 2048    // octets
-	drainRun      = 1 << 16 // octets
+	drainInterval = 4 * time.Millisecond
+	drainBuffer   = 1 << 20 // octets of each socket
+	drainReady    = 128     // ports at once
+	drainMessages = 16      // of one port at once
+	drainRun      = 1 << 16 // longest run of datagrams, in octets
+	drainDatagram = 2048    // longest datagram, in octets
 )
 
-// drain receives on its ports, which it first tells opened, until ctx ends. A
-// goroutine for each port waits in the runtime's poller, as those of the load
-// test do: waking a receiver is charged to who sends.
+// drain receives on its ports, which it first tells opened, until ctx ends and
+// nothing is left.
 func drain(ctx context.Context, o drainOptions, opened func(ports []int)) (drainCounts, error) {
-	ports := make([]int, o.ports)
-	drainers := make([]*drainer, o.ports)
-	for i := range drainers {
-		d, err := newDrainer(ctx, o)
-		if err != nil {
-			return drainCounts{}, err
-		}
-		defer d.close()
-		ports[i], drainers[i] = d.port(), d
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	d, err := newDrainer(o)
+	if err != nil {
+		return drainCounts{}, err
+	}
+	defer d.close()
+	ports, err := d.open(o)
+	if err != nil {
+		return drainCounts{}, err
 	}
 	opened(ports)
-	var running sync.WaitGroup
-	for _, d := range drainers {
-		running.Go(d.receive)
-	}
-	<-ctx.Done()
-	for _, d := range drainers {
-		d.stop()
-	}
-	running.Wait()
-	var total drainCounts
-	for _, d := range drainers {
-		if d.err != nil {
-			return drainCounts{}, d.err
+	for {
+		ended := ctx.Err() != nil // before looking, so that nothing is left
+		n, err := d.look()
+		switch {
+		case err != nil:
+			return drainCounts{}, err
+		case n == 0 && ended:
+			return d.counts, nil
+		case n < drainReady && !ended:
+			sleep(drainInterval)
 		}
-		total.Received += d.counts.Received
-		total.Verified += d.counts.Verified
-		total.Corrupt += d.counts.Corrupt
 	}
-	return total, nil
 }
 
-// drainer receives on one port. Its goroutine owns all fields, until it ends.
+// drainer is a running drain.
 type drainer struct {
-	conn     *net.UDPConn
-	raw      syscall.RawConn
+	epoll    int
+	fds      []int
 	verify   uint64
 	sealers  []*sealer // of each flow
+	ready    []unix.EpollEvent
 	messages []unix.Mmsghdr
 	vectors  []unix.Iovec
 	buffers  [][]byte
 	controls []groControl
 	plain    []byte
 	counts   drainCounts
-	err      error
 }
 
-func newDrainer(ctx context.Context, o drainOptions) (*drainer, error) {
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		return raw.Control(func(fd uintptr) { prepareDrain(int(fd), o.gro) })
-	}}
-	conn, err := config.ListenPacket(ctx, "udp4", "127.0.0.1:0")
+func newDrainer(o drainOptions) (*drainer, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("open a UDP port: %w", err)
+		return nil, fmt.Errorf("poll: %w", err)
 	}
 	d := &drainer{
-		conn:     conn.(*net.UDPConn), //nolint:forcetypeassert // that is what udp4 makes
+		epoll:    epoll,
 		verify:   uint64(o.verify),
+		ready:    make([]unix.EpollEvent, drainReady),
 		messages: make([]unix.Mmsghdr, drainMessages),
 		vectors:  make([]unix.Iovec, drainMessages),
 		buffers:  make([][]byte, drainMessages),
 		controls: make([]groControl, drainMessages),
 		plain:    make([]byte, 0, drainDatagram),
 	}
-	length := drainDatagram
-	if o.gro {
-		length = drainRun
-	}
 	for i := range d.messages {
-		d.buffers[i] = make([]byte, length)
+		d.buffers[i] = make([]byte, drainRun)
 		d.vectors[i].Base = &d.buffers[i][0]
-		d.vectors[i].SetLen(length)
+		d.vectors[i].SetLen(drainRun)
 		d.messages[i].Hdr.Iov = &d.vectors[i]
 		d.messages[i].Hdr.SetIovlen(1)
 	}
-	d.raw, err = d.conn.SyscallConn()
-	for i := 0; i < o.flows && err == nil; i++ {
-		var s *sealer
-		s, err = newSealer(i)
+	for i := range o.flows {
+		s, err := newSealer(i)
+		if err != nil {
+			d.close()
+			return nil, err
+		}
 		d.sealers = append(d.sealers, s)
-	}
-	if err != nil {
-		d.close()
-		return nil, err
 	}
 	return d, nil
 }
 
-func prepareDrain(fd int, gro bool) {
-	growBuffer(fd, unix.SO_RCVBUF, unix.SO_RCVBUFFORCE)
-	if gro {
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) // without it, all comes in single datagrams
+func (d *drainer) close() {
+	for _, fd := range d.fds {
+		_ = unix.Close(fd)
 	}
+	_ = unix.Close(d.epoll)
 }
 
-func (d *drainer) close() { _ = d.conn.Close() }
-
-func (d *drainer) port() int {
-	return d.conn.LocalAddr().(*net.UDPAddr).Port //nolint:forcetypeassert // so is a UDP socket's address
-}
-
-// stop makes receive return once it has taken what has come. Any goroutine may
-// call it.
-func (d *drainer) stop() { _ = d.conn.SetReadDeadline(time.Unix(1, 0)) }
-
-// receive takes what comes until stop is called.
-func (d *drainer) receive() {
-	for d.err == nil {
-		err := d.raw.Read(func(fd uintptr) bool { return d.take(int(fd)) })
-		switch {
-		case err == nil:
-		case os.IsTimeout(err):
-			err = d.raw.Control(func(fd uintptr) {
-				for d.take(int(fd)) && d.err == nil {
-				}
-			})
-			if d.err == nil {
-				d.err = err
-			}
-			return
-		default:
-			d.err = err
+// open opens all ports and returns them.
+func (d *drainer) open(o drainOptions) ([]int, error) {
+	var ports []int
+	for range o.ports {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("open a UDP socket: %w", err)
+		}
+		d.fds = append(d.fds, fd)
+		port, err := openPort(fd)
+		if err != nil {
+			return nil, fmt.Errorf("open a UDP port: %w", err)
+		}
+		ports = append(ports, port)
+		// Without any of these it still receives, if differently.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, drainBuffer)
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+		if o.gro {
+			_ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1)
+		}
+		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+		if err := unix.EpollCtl(d.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+			return nil, fmt.Errorf("poll: %w", err)
 		}
 	}
+	return ports, nil
 }
 
-// take takes some of what has come, and tells whether there was anything.
-func (d *drainer) take(fd int) bool {
+// openPort gives a socket a port of 127.0.0.1.
+func openPort(fd int) (int, error) {
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return 0, err
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return 0, err
+	}
+	address, ok := name.(*unix.SockaddrInet4)
+	if !ok {
+		return 0, errors.New("the socket is of another family")
+	}
+	return address.Port, nil
+}
+
+// look takes some of what each port has, and returns how many had something.
+func (d *drainer) look() (int, error) {
+	n, errno := epollLook(d.epoll, d.ready)
+	if errno != 0 {
+		return 0, fmt.Errorf("poll: %w", errno)
+	}
+	for _, event := range d.ready[:n] {
+		if err := d.take(int(event.Fd)); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// take takes some of what a port has.
+func (d *drainer) take(fd int) error {
 	for i := range d.messages {
-		d.controls[i].reset(&d.messages[i].Hdr)
+		d.controls[i].offer(&d.messages[i].Hdr)
 	}
 	n, errno := recvmmsg(fd, d.messages)
 	switch errno {
 	case 0:
-	case unix.EAGAIN:
-		return false
-	case unix.EINTR:
-		return true
+	case unix.EAGAIN, unix.EINTR:
+		return nil
 	default:
-		d.err = fmt.Errorf("receive: %w", errno)
-		return true
+		return fmt.Errorf("receive: %w", errno)
 	}
 	for i := range n {
 		datagrams := d.buffers[i][:d.messages[i].Len]
@@ -179,7 +189,7 @@ func (d *drainer) take(fd int) bool {
 		}
 		d.count(datagrams)
 	}
-	return true
+	return nil
 }
 
 // count counts a datagram, and verifies it if it is its turn.

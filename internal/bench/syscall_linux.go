@@ -56,28 +56,31 @@ func (c *segmentControl) set(h *unix.Msghdr, size int) {
 	h.SetControllen(unix.CmsgSpace(2))
 }
 
-// groControl has room for the control message that tells how a received run is
-// to be cut (udp(7), UDP_GRO).
-type groControl struct {
-	header unix.Cmsghdr
-	size   int32
-	_      [4]byte // alignment
-}
+// groControl has room for the control messages of what is received: its date,
+// and how a run of datagrams is to be cut (udp(7), UDP_GRO).
+type groControl [96]byte
 
-// reset makes h offer c for the next message.
-func (c *groControl) reset(h *unix.Msghdr) {
-	*c = groControl{}
-	h.Control = (*byte)(unsafe.Pointer(c)) //nolint:gosec // it is written as bytes
-	h.SetControllen(int(unsafe.Sizeof(*c)))
+// offer makes h have c for the next message.
+func (c *groControl) offer(h *unix.Msghdr) {
+	h.Control = &c[0]
+	h.SetControllen(len(c))
 }
 
 // segment returns the length of a received run's datagrams, or 0 if it is a
 // single one.
 func (c *groControl) segment(h *unix.Msghdr) int {
-	if h.Controllen == 0 || c.header.Level != unix.IPPROTO_UDP || c.header.Type != unix.UDP_GRO {
-		return 0
+	rest := c[:min(int(h.Controllen), len(c))]
+	for len(rest) > 0 {
+		header, data, next, err := unix.ParseOneSocketControlMessage(rest)
+		if err != nil {
+			return 0
+		}
+		if header.Level == unix.IPPROTO_UDP && header.Type == unix.UDP_GRO && len(data) >= 4 {
+			return int(binary.NativeEndian.Uint32(data))
+		}
+		rest = next
 	}
-	return int(c.size)
+	return 0
 }
 
 // sendmmsg sends messages with one system call and returns how many it took.
@@ -92,6 +95,14 @@ func sendmmsg(fd int, messages []unix.Mmsghdr) (int, syscall.Errno) {
 func recvmmsg(fd int, messages []unix.Mmsghdr) (int, syscall.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(messages))), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0) //nolint:gosec // see above
+	return int(n), errno
+}
+
+// epollLook tells which sockets have something, without waiting, and returns
+// how many.
+func epollLook(epoll int, events []unix.EpollEvent) (int, syscall.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll),
+		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0) //nolint:gosec // see above
 	return int(n), errno
 }
 
