@@ -3,8 +3,6 @@ package loadtest
 import (
 	"errors"
 	"fmt"
-	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,8 +12,6 @@ import (
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
-
-	"galene/udpmux"
 )
 
 // Payload types, as browsers choose them.
@@ -57,11 +53,10 @@ type peers struct {
 	media       *webrtc.MediaEngine // copied for each connection
 	settings    webrtc.SettingEngine
 	certificate webrtc.Certificate
-	loopback    bool // the server is on this machine
-	log         *slog.Logger
+	poller      *poller
 }
 
-func newPeers(certificate webrtc.Certificate, loopback bool) (*peers, error) {
+func newPeers(certificate webrtc.Certificate, poller *poller) (*peers, error) {
 	media := new(webrtc.MediaEngine)
 	err := errors.Join(
 		media.RegisterCodec(videoCodec, webrtc.RTPCodecTypeVideo),
@@ -75,7 +70,7 @@ func newPeers(certificate webrtc.Certificate, loopback bool) (*peers, error) {
 	settings := webrtc.SettingEngine{LoggerFactory: quiet}
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	settings.DisableActiveTCP(true)
-	settings.SetIncludeLoopbackCandidate(loopback)
+	settings.SetIncludeLoopbackCandidate(true) // the poller knows
 	settings.SetReceiveMTU(maxPacket)
 	settings.SetFireOnTrackBeforeFirstRTP(true)
 	// One packet in many is decrypted, so what is not must not count as missing.
@@ -86,18 +81,15 @@ func newPeers(certificate webrtc.Certificate, loopback bool) (*peers, error) {
 	if err := settings.SetAnsweringDTLSRole(webrtc.DTLSRoleClient); err != nil {
 		return nil, err
 	}
-	return &peers{
-		media: media, settings: settings, certificate: certificate, loopback: loopback,
-		log: slog.New(slog.DiscardHandler),
-	}, nil
+	return &peers{media: media, settings: settings, certificate: certificate, poller: poller}, nil
 }
 
 // peer is one peer connection, on a port of its own.
 type peer struct {
 	// Immutable.
 	pc       *webrtc.PeerConnection
-	mux      *udpmux.Mux
-	receiver udpmux.Receiver // nil if Pion is to have everything
+	port     port
+	receiver receiver // nil if Pion is to have everything
 
 	running sync.WaitGroup // goroutines that read from pc; they end with it
 
@@ -109,13 +101,13 @@ type peer struct {
 }
 
 // open returns a connection. Packets that the receiver takes, if there is one, are kept from Pion.
-func (ps *peers) open(interceptors *interceptor.Registry, rx udpmux.Receiver) (*peer, error) {
-	mux, err := udpmux.Listen(udpmux.Options{Loopback: ps.loopback, Log: ps.log})
+func (ps *peers) open(interceptors *interceptor.Registry, rx receiver) (*peer, error) {
+	port, err := ps.poller.listen()
 	if err != nil {
 		return nil, err
 	}
 	settings := ps.settings
-	settings.SetICEUDPMux(mux)
+	settings.SetICEUDPMux(port)
 	api := webrtc.NewAPI(
 		webrtc.WithSettingEngine(settings),
 		webrtc.WithMediaEngine(ps.media),
@@ -123,10 +115,10 @@ func (ps *peers) open(interceptors *interceptor.Registry, rx udpmux.Receiver) (*
 	)
 	pc, err := api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{ps.certificate}})
 	if err != nil {
-		_ = mux.Close()
+		_ = port.Close()
 		return nil, err
 	}
-	return &peer{pc: pc, mux: mux, receiver: rx}, nil
+	return &peer{pc: pc, port: port, receiver: rx}, nil
 }
 
 // senderInterceptors are what a publisher needs: retransmission and sender reports.
@@ -148,7 +140,7 @@ func senderInterceptors() (*interceptor.Registry, error) {
 // describe sets a local description and returns it with all candidates.
 func (p *peer) describe(d webrtc.SessionDescription) (sdp string, err error) {
 	if p.receiver != nil {
-		p.mux.SetReceiver(userFragment(d.SDP), p.receiver)
+		p.port.attach(userFragment(d.SDP), p.receiver)
 	}
 	gathered := webrtc.GatheringCompletePromise(p.pc)
 	if err := p.pc.SetLocalDescription(d); err != nil {
@@ -160,13 +152,6 @@ func (p *peer) describe(d webrtc.SessionDescription) (sdp string, err error) {
 	case <-time.After(gatherTimeout):
 		return "", fmt.Errorf("no local address after %v", gatherTimeout)
 	}
-}
-
-// userFragment finds the ICE user name fragment in a session description (RFC 8839 §5.4).
-func userFragment(sdp string) string {
-	_, rest, _ := strings.Cut(sdp, "a=ice-ufrag:")
-	fragment, _, _ := strings.Cut(rest, "\r\n")
-	return fragment
 }
 
 // setRemote sets a remote description and adds the candidates that were early.
@@ -210,6 +195,6 @@ func (p *peer) close() {
 	p.closing = true
 	p.mu.Unlock()
 	_ = p.pc.GracefulClose()
-	_ = p.mux.Close()
+	_ = p.port.Close()
 	p.running.Wait()
 }

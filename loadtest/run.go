@@ -8,9 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +42,7 @@ type run struct {
 	scenario   Scenario
 	options    Options
 	start      time.Time // of the run's clock
+	poller     *poller
 	peers      *peers
 	pattern    pattern
 	player     *player
@@ -94,13 +92,15 @@ func newRun(s Scenario, o Options, rooms []room) (*run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
-	peers, err := newPeers(*certificate, slices.ContainsFunc(rooms, func(r room) bool { return onLoopback(r.endpoint) }))
-	if err != nil {
+	r := &run{
+		scenario: s, options: o, start: time.Now(),
+		pattern: newPattern(), player: newPlayer(), publishers: make(map[string]int),
+	}
+	if r.poller, err = newPoller(r.now, localAddresses(rooms[0].endpoint)); err != nil {
 		return nil, err
 	}
-	r := &run{
-		scenario: s, options: o, start: time.Now(), peers: peers,
-		pattern: newPattern(), player: newPlayer(), publishers: make(map[string]int),
+	if r.peers, err = newPeers(*certificate, r.poller); err != nil {
+		return nil, err
 	}
 	r.chat = newChat(r)
 	r.addClients(rooms)
@@ -134,16 +134,6 @@ func (r *run) addClients(rooms []room) {
 	}
 }
 
-// onLoopback tells whether a URL names this machine by a loopback address.
-func onLoopback(endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 // now is the time on the run's clock, which is never 0, in nanoseconds.
 func (r *run) now() int64 { return int64(time.Since(r.start)) + 1 }
 
@@ -167,7 +157,9 @@ func (r *run) received() []*subscription {
 // execute runs everything, and ends it.
 func (r *run) execute(ctx context.Context) *Result {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var running sync.WaitGroup
+	polled, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
+	var running, polling sync.WaitGroup
+	polling.Go(func() { r.poller.poll(polled) })
 	running.Go(func() { r.player.play(background) })
 	running.Go(func() { r.feedback(background) })
 	if r.options.Progress != nil {
@@ -183,6 +175,8 @@ func (r *run) execute(ctx context.Context) *Result {
 	result := m.result()
 	cancel()
 	running.Wait()
+	stopPolling()
+	polling.Wait()
 	return result
 }
 

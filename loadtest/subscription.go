@@ -14,8 +14,6 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
-
-	"galene/udpsocket"
 )
 
 const (
@@ -41,8 +39,7 @@ type subscription struct {
 
 	mu        sync.Mutex // guards the fields below
 	sources   []*reception
-	now       int64 // when the present packet was read
-	countdown int   // packets until the next one that is checked
+	countdown int // packets until the next one that is checked
 	dice      *rand.Rand
 	measuring bool
 	unchecked [maxUnchecked]arrival
@@ -137,11 +134,8 @@ func (s *subscription) learnTypes(offer string) error {
 	return nil
 }
 
-// ReceiveRTP counts an RTP packet that has just come from the network. It reports whether Pion need not see it.
-func (s *subscription) ReceiveRTP(b []byte, _ *udpsocket.Batch) bool {
-	if len(b) < rtpHeader {
-		return false
-	}
+// arrived counts an RTP packet that has just come from the network. It reports whether Pion need not see it.
+func (s *subscription) arrived(b []byte, at int64) bool {
 	kind := s.kinds[b[1]&0x7f].Load()
 	if kind == 0 {
 		return false
@@ -153,9 +147,6 @@ func (s *subscription) ReceiveRTP(b []byte, _ *udpsocket.Batch) bool {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now == 0 {
-		s.now = s.client.run.now()
-	}
 	if video && scenario.Drop > 0 && s.dice.Float64()*100 < scenario.Drop {
 		return true
 	}
@@ -164,28 +155,21 @@ func (s *subscription) ReceiveRTP(b []byte, _ *udpsocket.Batch) bool {
 		return false
 	}
 	if s.first.Load() == 0 {
-		s.first.Store(s.now)
+		s.first.Store(at)
 		s.client.run.withMedia.Add(1)
 	}
-	fresh := r.receive(sequence, timestamp, len(b), s.now)
+	fresh := r.receive(sequence, timestamp, len(b), at)
 	if s.countdown--; s.countdown >= 0 || !fresh {
 		return true
 	}
 	s.countdown = scenario.Verify - 1
 	slot := &s.unchecked[s.next%maxUnchecked]
 	s.next++
-	*slot = arrival{ssrc: ssrc, sequence: sequence, valid: true, measured: s.measuring, at: s.now}
+	*slot = arrival{ssrc: ssrc, sequence: sequence, valid: true, measured: s.measuring, at: at}
 	if s.measuring {
 		s.passed++
 	}
 	return false
-}
-
-// EndBurst follows the last packet of what was read at once.
-func (s *subscription) EndBurst(*udpsocket.Batch) {
-	s.mu.Lock()
-	s.now = 0
-	s.mu.Unlock()
 }
 
 // source returns what is known of a source, nil if there are too many. The caller holds s.mu.
