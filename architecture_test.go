@@ -36,10 +36,13 @@ var floors = map[string]int{
 	"group":            3,
 	"rtpconn":          4,
 	"signalling":       5,
+	"loadtest":         5,
 	"static":           5,
 	"webserver":        6,
 	".":                7,
+	"galenectl":        7,
 	"internal/testkit": 8, // imported by tests only
+	"internal/bench":   8, // a program
 }
 
 // onlyImporters lists packages that few may import.
