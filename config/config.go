@@ -116,6 +116,10 @@ func (s *Store) warn(settings *Settings) {
 	if settings.Admin != nil && s.current.Load().Admin == nil {
 		s.log.Warn("obsolete field ignored, use users", "file", s.path, "field", "admin")
 	}
+	if settings.PublicServer && !s.current.Load().PublicServer {
+		s.log.Warn("every web site may use this server's groups in the name of its visitors",
+			"file", s.path, "field", "publicServer")
+	}
 	for name, user := range settings.Users {
 		if err := user.Password.Validate(); err != nil {
 			s.log.Warn("user cannot log in", "file", s.path, "username", name, "error", err)
