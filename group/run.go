@@ -10,6 +10,8 @@ const (
 	// and scanInterval how often public groups are searched for.
 	pollInterval = time.Second
 	scanInterval = 15 * time.Minute
+	// orphanAge is how long a group without members outlives its definition.
+	orphanAge = time.Second
 )
 
 // Run does what is due from time to time until ctx ends: it looks for public
@@ -33,13 +35,22 @@ func (r *Registry) Run(ctx context.Context) {
 	}
 }
 
-// scan takes all public groups into memory.
+// scan looks at every file of a definition, and takes all public groups into
+// memory.
 func (r *Registry) scan(ctx context.Context) {
-	r.directory.names(ctx, func(name string) {
-		if _, err := r.describe(name); err != nil && r.find(name) == nil {
-			r.log.Warn("definition not read", "group", name, "error", err)
-		}
+	seen := make(map[string]bool)
+	r.library.walk(ctx, visitor{
+		group: func(name string, _ bool) {
+			seen[fileOf(name)] = true
+			_, _ = r.reread(name) // faults are logged by the library
+		},
+		problem: func(path string, err error) {
+			r.log.Warn("cannot be read as a definition", "path", path, "error", err)
+		},
 	})
+	if ctx.Err() == nil {
+		r.library.prune(seen)
+	}
 }
 
 // poll reads the definitions of groups in memory that have changed, and forgets
@@ -50,34 +61,24 @@ func (r *Registry) poll(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if _, err := r.reread(g.name); err != nil && g.failsAnew(err) {
-			r.log.Warn("definition not read", "group", g.name, "error", err)
-		}
+		_, _ = r.reread(g.name) // as above
 	}
 	r.expire(time.Now())
 }
 
-// failsAnew notes that the group's definition could not be read because of err,
-// and reports whether that is news.
-func (g *Group) failsAnew(err error) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	news := g.failed != err.Error()
-	g.failed = err.Error()
-	return news
-}
-
-// expire forgets the groups that have been without members for too long.
+// expire forgets the groups that have been without members for too long, or
+// without members and definition. A definition that is gone only for a moment
+// is being replaced.
 func (r *Registry) expire(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, g := range r.groups {
 		g.mu.Lock()
-		expired := len(g.order) == 0 && !g.description.Public &&
-			now.Sub(g.idle) > g.description.HistoryAge()
-		g.mu.Unlock()
-		if expired {
+		gone := !g.orphaned.IsZero() && now.Sub(g.orphaned) >= orphanAge
+		old := !g.description.Public && now.Sub(g.idle) > g.description.HistoryAge()
+		if len(g.order) == 0 && (gone || old) {
 			delete(r.groups, name)
 		}
+		g.mu.Unlock()
 	}
 }
