@@ -242,6 +242,9 @@ func (d *Description) encode() ([]byte, error) {
 // unchanged returns [ErrTagMismatch] if the file of the group called name does
 // not hold what it did when v was read.
 func (r *Registry) unchanged(name string, v *volume) error {
+	if r.beforeCommit != nil {
+		r.beforeCommit()
+	}
 	now := r.library.read(fileOf(name))
 	if now == nil || now.sum != v.sum {
 		return ErrTagMismatch

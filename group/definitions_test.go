@@ -3,6 +3,7 @@ package group
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -540,5 +541,137 @@ func TestBrokenFilesAreNotRewritten(t *testing.T) {
 	}
 	if err := h.DeleteDefinition("room", AnyTag); err != nil {
 		t.Errorf("DeleteDefinition = %v", err)
+	}
+}
+
+// Somebody edits the file by hand while it is being changed over HTTP.
+func TestEditsByHandAreNotOverwritten(t *testing.T) {
+	t.Parallel()
+	const byHand = `{"displayName":"by hand","users":{"eve":{"permissions":"op"}}}`
+	tests := []struct {
+		name   string
+		edit   func(h *house)
+		change func(h *house, etag string) error
+		tag    string // empty: that of the definition
+		want   error
+		file   string // empty: there is none
+	}{
+		{
+			"with a tag", func(h *house) { h.define("room", byHand) },
+			func(h *house, etag string) error {
+				_, err := h.WriteDefinition("room", &Description{DisplayName: "new"}, etag)
+				return err
+			}, "", ErrTagMismatch, byHand,
+		},
+		{
+			"without", func(h *house) { h.define("room", byHand) },
+			func(h *house, etag string) error {
+				_, err := h.WriteDefinition("room", &Description{DisplayName: "new"}, etag)
+				return err
+			}, AnyTag, nil, `{"displayName":"new","users":{"eve":{"permissions":"op"}}}`,
+		},
+		{
+			"a user without a tag", func(h *house) { h.define("room", byHand) },
+			func(h *house, etag string) error {
+				_, err := h.WriteUser("room", UserKey{Name: "ann"}, config.User{}, etag)
+				return err
+			}, AnyTag, nil, `{"displayName":"by hand","users":{"ann":{},"eve":{"permissions":"op"}}}`,
+		},
+		{
+			"replaced like editors do", func(h *house) {
+				h.define("other", byHand)
+				if err := os.Rename(filepath.Join(h.dir, "other.json"), filepath.Join(h.dir, "room.json")); err != nil {
+					h.tb.Fatal(err)
+				}
+			},
+			func(h *house, etag string) error { return h.SetPassword("room", UserKey{Name: "bob"}, nil, etag) },
+			"", ErrTagMismatch, byHand,
+		},
+		{
+			"removed", func(h *house) { h.undefine("room") },
+			func(h *house, etag string) error { return h.SetKeys("room", nil, etag) }, AnyTag, ErrNotFound, "",
+		},
+		{
+			"deletion", func(h *house) { h.define("room", byHand) },
+			func(h *house, etag string) error { return h.DeleteDefinition("room", etag) }, "", ErrTagMismatch, byHand,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := newWritableHouse(t, map[string]string{"room": full})
+			tag := tt.tag
+			if tag == "" {
+				tag = h.etag("room")
+			}
+			edited := false
+			h.beforeCommit = func() {
+				if !edited {
+					edited = true
+					tt.edit(h)
+				}
+			}
+			if err := tt.change(h, tag); !errors.Is(err, tt.want) {
+				t.Errorf("the change = %v, want %v", err, tt.want)
+			}
+			if !edited {
+				t.Error("the file was not looked at again")
+			}
+			if _, err := os.Stat(filepath.Join(h.dir, "room.json")); tt.file == "" {
+				if !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("the file is there: %v", err)
+				}
+			} else if got := h.compact("room"); got != tt.file {
+				t.Errorf("the file is %s, want %s", got, tt.file)
+			}
+			if files, err := filepath.Glob(filepath.Join(h.dir, ".*")); len(files) > 0 || err != nil {
+				t.Errorf("left over: %q, %v", files, err)
+			}
+		})
+	}
+}
+
+// Who keeps editing wins.
+func TestChangesGiveUpInTheEnd(t *testing.T) {
+	t.Parallel()
+	h := newWritableHouse(t, map[string]string{"room": full})
+	edits := 0
+	h.beforeCommit = func() {
+		edits++
+		h.define("room", fmt.Sprintf(`{"displayName":"%d"}`, edits))
+	}
+	if _, err := h.WriteDefinition("room", &Description{}, AnyTag); !errors.Is(err, ErrTagMismatch) {
+		t.Errorf("WriteDefinition = %v, want %v", err, ErrTagMismatch)
+	}
+	if got, want := h.file("room"), `{"displayName":"3"}`; got != want || edits != modifyAttempts {
+		t.Errorf("the file is %s after %d edits, want %s", got, edits, want)
+	}
+}
+
+// Where names are told apart only by letters that are the same but for their
+// case, one file must not be two groups.
+func TestNamesInOtherCaseAreNoGroups(t *testing.T) {
+	t.Parallel()
+	h := newWritableHouse(t, map[string]string{"room": ops, "dir/room": ops, "both": ops, "BOTH": ops, "étage": ops})
+	// A file system that ignores case, as far as these names go.
+	aliases := func(path string) string {
+		for _, name := range []string{"room.json", "dir", "étage.json"} {
+			folder, base := filepath.Split(path)
+			if strings.EqualFold(base, name) {
+				path = folder + name
+			}
+			path = strings.Replace(path, "/DIR/", "/dir/", 1)
+		}
+		return path
+	}
+	h.library.stat = func(path string) (fs.FileInfo, error) { return os.Stat(aliases(path)) }
+	for name, want := range map[string]error{
+		"room": nil, "dir/room": nil, "both": nil, "BOTH": nil, "étage": nil,
+		"Room": ErrNotFound, "ROOM": ErrNotFound, "DIR/room": ErrNotFound, "dir/rooM": ErrNotFound, "ÉTAGE": ErrNotFound,
+		"none": ErrNotFound,
+	} {
+		if _, err := h.Description(name); !errors.Is(err, want) {
+			t.Errorf("Description(%s) = %v, want %v", name, err, want)
+		}
 	}
 }

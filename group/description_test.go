@@ -89,8 +89,8 @@ func TestDefinitionsMayBeSymbolicLinks(t *testing.T) {
 			t.Errorf("Description(%s) = %v, want %v", name, err, ErrInvalidName)
 		}
 	}
-	fresh := NewRegistry(Options{Directory: h.dir})
-	fresh.scan(t.Context())
+	fresh := &house{Registry: NewRegistry(Options{Directory: h.dir}), tb: t, dir: h.dir}
+	fresh.scan()
 	var public []string
 	for _, s := range fresh.PublicStatuses() {
 		public = append(public, s.Name)

@@ -79,7 +79,7 @@ func (l *library) look(file string) (*volume, error) {
 	info, err := l.stat(l.join(file))
 	if absent(err) {
 		l.drop(file, asOf)
-		return nil, nil //nolint:nilnil // an absent file is an answer, and the common one
+		return nil, nil
 	}
 	known := l.known(file)
 	if err == nil && known != nil && known.tag.Same(info) {
@@ -91,7 +91,7 @@ func (l *library) look(file string) (*volume, error) {
 	v := l.read(file)
 	if v == nil {
 		l.drop(file, asOf)
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	}
 	v.asOf = asOf
 	return l.keep(file, v), nil

@@ -25,6 +25,9 @@ type Options struct {
 	// Settings returns the server's current configuration; nil means the
 	// default one. It is never called under a lock.
 	Settings func() *config.Settings
+	// PollOnly has changes of definitions looked for once a second, even where
+	// the system would tell of them.
+	PollOnly bool
 	// Log is nil to log nothing.
 	Log *slog.Logger
 }
@@ -36,10 +39,14 @@ type Registry struct {
 	settings func() *config.Settings
 	log      *slog.Logger
 	library  *library
+	pollOnly bool
 	// check compares a stored password with what was offered, and hash makes
 	// one to be stored.
 	check func(ctx context.Context, p *password.Password, offered string) (bool, error)
 	hash  func(ctx context.Context, offered string) (password.Password, error)
+	// beforeCommit is called when a change of a definition is ready, just
+	// before it is seen whether the file is still the same; nil but in tests.
+	beforeCommit func()
 
 	// Any goroutine.
 	writable atomic.Bool // whether definitions may be changed; as of lately
@@ -66,6 +73,7 @@ func NewRegistry(o Options) *Registry {
 		settings: o.Settings,
 		log:      o.Log,
 		library:  newLibrary(o.Directory, o.Log),
+		pollOnly: o.PollOnly,
 		check:    checker.Check,
 		hash:     checker.Hash,
 		groups:   make(map[string]*Group),

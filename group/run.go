@@ -7,9 +7,16 @@ import (
 
 const (
 	// pollInterval is how often the files of groups in memory are looked at,
-	// and scanInterval how often public groups are searched for.
+	// and all files where changes are not told; scanInterval is how often all
+	// files are looked at where they are.
 	pollInterval = time.Second
-	scanInterval = 15 * time.Minute
+	scanInterval = time.Minute
+	// settleInterval is how long it takes from a change until it is looked at:
+	// few come alone.
+	settleInterval = 100 * time.Millisecond
+	// maxShare bounds the share of time spent looking at all files: one part
+	// in so many.
+	maxShare = 20
 	// orphanAge is how long a group without members outlives its definition.
 	orphanAge = time.Second
 )
@@ -18,38 +25,37 @@ const (
 // groups, lets groups follow their files, and forgets those that nobody has
 // used for as long as they keep their history.
 func (r *Registry) Run(ctx context.Context) {
-	r.scan(ctx)
+	w := newWatcher(r.pollOnly, r.log)
+	defer w.close()
+	s := &scanner{registry: r, watcher: w}
+	scan := time.NewTimer(s.scan(ctx))
+	defer scan.Stop()
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
-	scan := time.NewTicker(scanInterval)
-	defer scan.Stop()
+	hurried := false // a scan is near because of a change
 	for {
+		changed := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-poll.C:
 			r.poll(ctx)
 		case <-scan.C:
-			r.scan(ctx)
+			if hurried {
+				r.poll(ctx)
+			}
+			scan.Reset(s.scan(ctx))
+			hurried = false
+		case event := <-w.events():
+			changed = w.concerns(event)
+		case err := <-w.errors():
+			changed = true
+			r.log.Warn("changes of definitions missed", "error", err)
 		}
-	}
-}
-
-// scan looks at every file of a definition, and takes all public groups into
-// memory.
-func (r *Registry) scan(ctx context.Context) {
-	seen := make(map[string]bool)
-	r.library.walk(ctx, visitor{
-		group: func(name string, _ bool) {
-			seen[fileOf(name)] = true
-			_, _ = r.reread(name) // faults are logged by the library
-		},
-		problem: func(path string, err error) {
-			r.log.Warn("cannot be read as a definition", "path", path, "error", err)
-		},
-	})
-	if ctx.Err() == nil {
-		r.library.prune(seen)
+		if changed && !hurried {
+			hurried = true
+			scan.Reset(s.soon())
+		}
 	}
 }
 
