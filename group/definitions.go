@@ -104,6 +104,15 @@ func (r *Registry) readVolume(name string) (*volume, error) {
 // The error is [ErrInvalidName], [ErrNotWritable], [ErrTagMismatch], a
 // [*DefinitionError], or that of the file system.
 func (r *Registry) WriteDefinition(name string, d *Description, etag string) (created bool, err error) {
+	if err := r.mayWrite(name); err != nil {
+		return false, err
+	}
+	if _, _, err := r.library.load(name); errors.Is(err, ErrNotFound) {
+		// Whatever tokens there are were another group's of that name.
+		if err := r.dropTokens(name); err != nil {
+			return false, err
+		}
+	}
 	err = r.modify(name, func(old *Description) (*Description, error) {
 		created = old == nil
 		if !matches(old, etag) {
@@ -119,9 +128,10 @@ func (r *Registry) WriteDefinition(name string, d *Description, etag string) (cr
 
 // DeleteDefinition removes the definition of the group called name, and with it
 // the group's tokens. etag is that of the definition that is meant, or
-// [AnyTag]. Members stay until they leave. If the file is a link, it is the link
-// that is removed. The error is [ErrNotFound] or one of
-// [Registry.WriteDefinition].
+// [AnyTag]. Members stay until they leave, unless the configuration wants them
+// checked. If the file is a link, it is the link that is removed. The error is
+// [ErrNotFound], one of [Registry.WriteDefinition], or that of removing the
+// tokens, when the definition is gone already.
 func (r *Registry) DeleteDefinition(name, etag string) error {
 	if err := r.mayWrite(name); err != nil {
 		return err
@@ -131,7 +141,7 @@ func (r *Registry) DeleteDefinition(name, etag string) error {
 	}
 	r.apply(name)
 	r.forgetOrphans(name)
-	return nil
+	return r.dropTokens(name)
 }
 
 func (r *Registry) deleteFile(name, etag string) error {
@@ -309,6 +319,9 @@ func matches(d *Description, etag string) bool {
 // removes them. etag and errors are as for [Registry.WriteDefinition], but the
 // definition has to exist, or it is [ErrNotFound].
 func (r *Registry) SetKeys(name string, keys []json.RawMessage, etag string) error {
+	if err := validateKeys(keys); err != nil {
+		return err
+	}
 	return r.modifyExisting(name, etag, func(d *Description) error {
 		d.AuthKeys = slices.Clone(keys)
 		return nil

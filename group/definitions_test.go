@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"galene/config"
 	"galene/password"
+	"galene/token"
 )
 
 // newWritableHouse is a house whose definitions may be changed.
@@ -63,7 +66,7 @@ func (h *house) etag(name string) string {
 const full = `{"users":{"bob":{"password":"b","permissions":"op"},"":{"permissions":["present"]}},` +
 	`"wildcard-user":{"password":{"type":"wildcard"},"permissions":"message"},` +
 	`"fallback-users":[{"password":"f","permissions":"present"}],` +
-	`"authKeys":[{"kty":"oct","alg":"HS256","k":"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"}],` +
+	`"authKeys":[` + goodKey + `],` +
 	`"public":true,"displayName":"old"}`
 
 func TestNamesListsEveryFileInOrder(t *testing.T) {
@@ -674,4 +677,105 @@ func TestNamesInOtherCaseAreNoGroups(t *testing.T) {
 			t.Errorf("Description(%s) = %v, want %v", name, err, want)
 		}
 	}
+}
+
+const goodKey = `{"alg":"HS256","k":"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE","kty":"oct"}`
+
+func TestKeysAreSetOnlyIfTheyAreGood(t *testing.T) {
+	t.Parallel()
+	h := newWritableHouse(t, map[string]string{"room": `{"displayName":"d"}`})
+	good := json.RawMessage(goodKey)
+	if err := h.SetKeys("room", []json.RawMessage{good}, AnyTag); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"authKeys":[` + goodKey + `],"displayName":"d"}`
+	if got := h.compact("room"); got != want {
+		t.Errorf("the file is %s, want %s", got, want)
+	}
+	for _, bad := range []string{`{"kty":"oct","alg":"HS256","k":""}`, `{"kty":"oct"}`, `[]`} {
+		err := h.SetKeys("room", []json.RawMessage{good, json.RawMessage(bad)}, AnyTag)
+		if refusal, ok := errors.AsType[*DefinitionError](err); !ok || !errors.Is(err, ErrInvalidDefinition) ||
+			refusal.Field != "authKeys.1" || strings.Contains(err.Error(), "MDEy") {
+			t.Errorf("SetKeys with %s = %v, want it refused by index and without any key's value", bad, err)
+		}
+	}
+	if got := h.compact("room"); got != want {
+		t.Errorf("the file is %s, want it untouched", got)
+	}
+}
+
+// A key that cannot be used is not lost when something else is changed.
+func TestBadKeysAreReportedAndKept(t *testing.T) {
+	t.Parallel()
+	h := newWritableHouse(t, map[string]string{"room": `{"authKeys":[` + goodKey + `,{"kty":"oct"}]}`})
+	var log strings.Builder
+	h.library.log = slog.New(slog.NewTextHandler(&log, nil))
+	for range 3 {
+		if _, err := h.Description("room"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Count(log.String(), "authKeys[1]"); got != 1 || !strings.Contains(log.String(), "room.json") ||
+		strings.Contains(log.String(), "authKeys[0]") {
+		t.Errorf("log has %d lines about the bad key, want one, with the file:\n%s", got, &log)
+	}
+	if _, err := h.WriteUser("room", UserKey{Name: "bob"}, config.User{}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h.compact("room"), `{"authKeys":[`+goodKey+`,{"kty":"oct"}],"users":{"bob":{}}}`; got != want {
+		t.Errorf("the file is %s, want %s", got, want)
+	}
+}
+
+func TestTokensGoWithTheirGroup(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, map[string]string{
+		"room": `{"auto-subgroups":true}`, "room/own": `{}`, "roomy": `{}`, "parent": `{"auto-subgroups":true}`,
+	})
+	store, err := token.Open(filepath.Join(t.TempDir(), "tokens.jsonl"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Registry = NewRegistry(Options{
+		Directory: h.dir, Tokens: store,
+		Settings: func() *config.Settings { return &config.Settings{WritableGroups: true} },
+	})
+	expires := time.Now().Add(time.Hour)
+	for _, group := range []string{"room", "room/below", "room/own", "roomy", "gone", "gone/below", "parent/sub", ""} {
+		if _, err := store.Add(&token.Token{Group: group, Expires: &expires}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(when string, want ...string) {
+		t.Helper()
+		var groups []string
+		for _, group := range []string{"room", "room/below", "room/own", "roomy", "gone", "gone/below", "parent/sub", ""} {
+			if tokens, err := store.List(group); err != nil {
+				t.Error(err)
+			} else if len(tokens) > 0 {
+				groups = append(groups, group)
+			}
+		}
+		if !slices.Equal(groups, want) {
+			t.Errorf("%s there are tokens of %q, want %q", when, groups, want)
+		}
+	}
+	if err := h.DeleteDefinition("room", `"other"`); !errors.Is(err, ErrTagMismatch) {
+		t.Fatal(err)
+	}
+	check("before", "room", "room/below", "room/own", "roomy", "gone", "gone/below", "parent/sub", "")
+	if err := h.DeleteDefinition("room", AnyTag); err != nil {
+		t.Fatal(err)
+	}
+	check("after room was deleted", "room/own", "roomy", "gone", "gone/below", "parent/sub", "")
+
+	// The definition of this one was removed by hand.
+	if _, err := h.WriteDefinition("gone", &Description{}, ""); err != nil {
+		t.Fatal(err)
+	}
+	check("after gone was made", "room/own", "roomy", "parent/sub", "")
+	if _, err := h.WriteDefinition("parent/sub", &Description{}, ""); err != nil {
+		t.Fatal(err)
+	}
+	check("after a subgroup got a definition", "room/own", "roomy", "parent/sub", "")
 }

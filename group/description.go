@@ -10,7 +10,7 @@ import (
 
 	"galene/codecs"
 	"galene/config"
-	"galene/password"
+	"galene/token"
 )
 
 const (
@@ -72,7 +72,7 @@ type Description struct {
 	file     string            // below the directory of groups
 	sum      [sha256.Size]byte // of the file's contents
 	inferred bool              // the group has no file, this is its ancestor's
-	decoy    *password.Password
+	keys     []*token.Key      // those of AuthKeys that can be used
 	warnings []string
 }
 
@@ -129,8 +129,7 @@ func decodeDescription(file string, data []byte) (*Description, error) {
 	return d, nil
 }
 
-// examine notes what is odd in d, and finds the password that costs most to
-// check.
+// examine notes what is odd in d, and reads its keys.
 func (d *Description) examine() {
 	for name, user := range d.Users {
 		d.examineUser(fmt.Sprintf("user %q", name), user)
@@ -141,6 +140,7 @@ func (d *Description) examine() {
 	if d.WildcardUser != nil {
 		d.examineUser("wildcard user", *d.WildcardUser)
 	}
+	d.readKeys()
 	for _, name := range d.Codecs {
 		if _, ok := codecs.Formats(name); !ok {
 			d.warn("codec %q is unknown", name)
@@ -151,9 +151,6 @@ func (d *Description) examine() {
 func (d *Description) examineUser(who string, user config.User) {
 	if err := user.Password.Validate(); err != nil {
 		d.warn("%s: %v", who, err)
-	}
-	if user.Password.Work() > d.decoy.Work() {
-		d.decoy = user.Password
 	}
 	if slices.Contains(user.Permissions.List(), systemPermission) {
 		d.warn("%s: permission %q is ignored", who, systemPermission)

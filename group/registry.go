@@ -13,6 +13,7 @@ import (
 
 	"galene/config"
 	"galene/password"
+	"galene/token"
 )
 
 // maxSubgroups bounds the groups without a file that are in memory.
@@ -25,6 +26,8 @@ type Options struct {
 	// Settings returns the server's current configuration; nil means the
 	// default one. It is never called under a lock.
 	Settings func() *config.Settings
+	// Tokens holds the stateful tokens; with nil there are none.
+	Tokens *token.Store
 	// PollOnly has changes of definitions looked for once a second, even where
 	// the system would tell of them.
 	PollOnly bool
@@ -38,6 +41,8 @@ type Registry struct {
 	// Immutable.
 	settings func() *config.Settings
 	log      *slog.Logger
+	tokens   *token.Store // may be nil
+	throttle *throttle
 	library  *library
 	pollOnly bool
 	// check compares a stored password with what was offered, and hash makes
@@ -49,6 +54,7 @@ type Registry struct {
 	beforeCommit func()
 
 	// Any goroutine.
+	warned   atomic.Bool // that tokens are taken whatever host they are for
 	writable atomic.Bool // whether definitions may be changed; as of lately
 
 	writing sync.Mutex // held by whoever changes a definition on disk, and nothing else
@@ -72,6 +78,8 @@ func NewRegistry(o Options) *Registry {
 	r := &Registry{
 		settings: o.Settings,
 		log:      o.Log,
+		tokens:   o.Tokens,
+		throttle: newThrottle(),
 		library:  newLibrary(o.Directory, o.Log),
 		pollOnly: o.PollOnly,
 		check:    checker.Check,

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"galene/config"
+	"galene/token"
 )
 
 // bodyName stands for the file in errors about what was given to be written.
@@ -129,7 +130,19 @@ func (d *Description) validate() error {
 		}
 	}
 	if d.WildcardUser != nil {
-		return validateUser("wildcard-user", *d.WildcardUser)
+		if err := validateUser("wildcard-user", *d.WildcardUser); err != nil {
+			return err
+		}
+	}
+	return validateKeys(d.AuthKeys)
+}
+
+// validateKeys is validate for JSON Web Keys.
+func validateKeys(keys []json.RawMessage) error {
+	for i, key := range keys {
+		if _, err := token.ParseKey(key); err != nil {
+			return unacceptable(fmt.Sprintf("authKeys.%d", i), err)
+		}
 	}
 	return nil
 }
@@ -147,9 +160,6 @@ func validateUser(path string, user config.User) error {
 	}
 	return nil
 }
-
-// validUsername reports whether users may be called name.
-func validUsername(name string) bool { return name == "" || ValidName(name) }
 
 // mergedInto is what old becomes when d is written in its place: a sanitised d
 // leaves users, wildcard user, fallback users and keys as they are. old may be

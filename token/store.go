@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -27,7 +28,7 @@ const (
 	maxAttempts = 10
 )
 
-// AnyTag, instead of an entity tag, stands for whatever the present one is.
+// AnyTag stands, instead of an entity tag, for whatever the present one is.
 const AnyTag = "*"
 
 var (
@@ -144,6 +145,21 @@ func (s *Store) List(group string) ([]*Token, error) {
 		}
 	})
 	return tokens, nil
+}
+
+// Groups lists the groups that there are tokens for, sorted; the empty one is the
+// server.
+func (s *Store) Groups() ([]string, error) {
+	if err := s.look(); err != nil {
+		return nil, err
+	}
+	groups := make(map[string]struct{})
+	s.mu.RLock()
+	for _, e := range s.current.entries {
+		groups[e.token.Group] = struct{}{}
+	}
+	s.mu.RUnlock()
+	return slices.Sorted(maps.Keys(groups)), nil
 }
 
 // Add stores a new token and returns it as it is stored. If t has no name it
