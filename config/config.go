@@ -30,6 +30,9 @@ type Settings struct {
 	Users map[string]User `json:"users,omitempty"`
 	// WritableGroups allows group definitions to be changed over HTTP.
 	WritableGroups bool `json:"writableGroups,omitempty"`
+	// RecheckMembers applies changes of a group's users to those who are in
+	// the group already, and has them leave when it is closed or deleted.
+	RecheckMembers bool `json:"recheckMembers,omitempty"`
 	// CanonicalHost is the host, with an optional port, that browsers are
 	// sent to and that tokens have to be for; any if empty.
 	CanonicalHost string `json:"canonicalHost,omitempty"`

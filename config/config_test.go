@@ -70,12 +70,12 @@ func TestSettingsMayBeALinkToElsewhere(t *testing.T) {
 func TestSettingsReadEveryField(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.json")
-	write(t, path, `{"users":{"root":{"password":"x","permissions":"admin"}},"writableGroups":true,
+	write(t, path, `{"users":{"root":{"password":"x","permissions":"admin"}},"writableGroups":true,"recheckMembers":true,
 		"canonicalHost":"a.example","proxyURL":"https://p.example/base/","allowOrigin":["https://o.example"],
 		"allowAdminOrigin":["*"],"publicServer":true,"admin":[{"username":"old","password":"x"}]}`)
 	var log bytes.Buffer
 	s := Open(path, slog.New(slog.NewTextHandler(&log, nil))).Settings()
-	if !s.WritableGroups || !s.PublicServer || s.CanonicalHost != "a.example" ||
+	if !s.WritableGroups || !s.RecheckMembers || !s.PublicServer || s.CanonicalHost != "a.example" ||
 		s.ProxyURL != "https://p.example/base/" || !slices.Equal(s.AllowOrigin, []string{"https://o.example"}) ||
 		!slices.Equal(s.AllowAdminOrigin, []string{"*"}) ||
 		!slices.Equal(s.Users["root"].Permissions.List(), []string{"admin"}) {

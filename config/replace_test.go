@@ -162,7 +162,7 @@ func TestReplaceWithoutRoomLeavesTheFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f.json")
 	write(t, path, "old")
-	if err := os.Chmod(dir, 0o500); err != nil { //nolint:gosec // it is a directory
+	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Replace(path, []byte("new"), noCheck); err == nil {

@@ -116,7 +116,6 @@ func TestDefinitionsSurviveCrashes(t *testing.T) {
 // what it has acknowledged, which is something.
 func (h *house) crash(t *testing.T) (acknowledged []int) {
 	t.Helper()
-	//nolint:gosec // it is this program
 	command := exec.CommandContext(t.Context(), os.Args[0])
 	command.Env = append(os.Environ(), crashDirectory+"="+h.dir)
 	output, err := command.StdoutPipe()
@@ -131,7 +130,7 @@ func (h *house) crash(t *testing.T) (acknowledged []int) {
 	if err != nil {
 		t.Fatalf("the writer said %q: %v", first, err)
 	}
-	time.Sleep(rand.N(30 * time.Millisecond)) //nolint:gosec // when does not matter
+	time.Sleep(rand.N(30 * time.Millisecond))
 	if err := command.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -152,8 +152,10 @@ func (d *Description) examineUser(who string, user config.User) {
 	if err := user.Password.Validate(); err != nil {
 		d.warn("%s: %v", who, err)
 	}
-	if slices.Contains(user.Permissions.List(), systemPermission) {
-		d.warn("%s: permission %q is ignored", who, systemPermission)
+	for _, p := range user.Permissions.List() {
+		if !meansSomething(p) {
+			d.warn("%s: permission %q means nothing", who, p)
+		}
 	}
 }
 

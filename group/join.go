@@ -221,6 +221,7 @@ func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 		mailbox:       n.Mailbox,
 		joinedAllowed: who.permissions,
 		permissions:   who.permissions,
+		admission:     who.admission,
 		data:          n.Data,
 	}
 	g.addLocked(m)

@@ -56,6 +56,7 @@ type Registry struct {
 	// Any goroutine.
 	warned   atomic.Bool // that tokens are taken whatever host they are for
 	writable atomic.Bool // whether definitions may be changed; as of lately
+	recheck  atomic.Bool // whether changes of definitions apply to members; as of lately
 
 	writing sync.Mutex // held by whoever changes a definition on disk, and nothing else
 
@@ -86,7 +87,7 @@ func NewRegistry(o Options) *Registry {
 		hash:     checker.Hash,
 		groups:   make(map[string]*Group),
 	}
-	r.writable.Store(o.Settings().WritableGroups)
+	r.configure()
 	return r
 }
 
@@ -165,8 +166,15 @@ func (r *Registry) describe(name string) (*Description, error) {
 	if !ValidName(name) {
 		return nil, ErrInvalidName
 	}
-	r.writable.Store(r.settings().WritableGroups)
+	r.configure()
 	return r.reread(name)
+}
+
+// configure takes over what groups need from the configuration.
+func (r *Registry) configure() {
+	settings := r.settings()
+	r.writable.Store(settings.WritableGroups)
+	r.recheck.Store(settings.RecheckMembers)
 }
 
 // reread is describe for a valid name, when the settings are known.
@@ -212,6 +220,9 @@ func (g *Group) reload(d *Description, asOf uint64) {
 	g.asOf, g.description, g.orphaned = asOf, d, time.Time{}
 	if d != old && !d.sameAs(old) {
 		g.changedLocked()
+		if g.registry.recheck.Load() {
+			g.recheckLocked()
+		}
 		g.autoRulesLocked()
 	}
 }

@@ -62,7 +62,7 @@ func (r *Registry) Run(ctx context.Context) {
 // poll reads the definitions of groups in memory that have changed, and forgets
 // groups.
 func (r *Registry) poll(ctx context.Context) {
-	r.writable.Store(r.settings().WritableGroups)
+	r.configure()
 	for _, g := range r.all() {
 		if ctx.Err() != nil {
 			return
@@ -73,14 +73,17 @@ func (r *Registry) poll(ctx context.Context) {
 }
 
 // expire forgets the groups that have been without members for too long, or
-// without members and definition. A definition that is gone only for a moment
-// is being replaced.
+// without members and definition. If the configuration wants that, members have
+// to leave groups that are closed to them.
 func (r *Registry) expire(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, g := range r.groups {
 		g.mu.Lock()
-		gone := !g.orphaned.IsZero() && now.Sub(g.orphaned) >= orphanAge
+		if r.recheck.Load() {
+			g.closeLocked(now)
+		}
+		gone := g.goneLocked(now)
 		old := !g.description.Public && now.Sub(g.idle) > g.description.HistoryAge()
 		if len(g.order) == 0 && (gone || old) {
 			delete(r.groups, name)

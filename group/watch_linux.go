@@ -9,7 +9,7 @@ func tellsChanges(path string) bool {
 	if err := unix.Statfs(path, &stat); err != nil {
 		return false
 	}
-	switch uint32(stat.Type) { //nolint:gosec // a magic number has 32 bits
+	switch uint32(stat.Type) {
 	case unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC,
 		unix.FUSE_SUPER_MAGIC, unix.V9FS_MAGIC, unix.AFS_SUPER_MAGIC, unix.CEPH_SUPER_MAGIC,
 		unix.CODA_SUPER_MAGIC:
