@@ -3,7 +3,8 @@
 //
 // [Store] keeps the current [Settings] and notices changes of the file. [Read]
 // and [Decode] read any strict JSON file, and say in which line and field a
-// mistake is; group definitions use them too, and share [User].
+// mistake is; group definitions use them too, and share [User]. [Replace],
+// [Create] and [Remove] change files so that no crash leaves half of one.
 //
 // # Ownership
 //

@@ -86,6 +86,28 @@ func TestSettingsReadEveryField(t *testing.T) {
 	}
 }
 
+func TestPublicServersAreWarnedAbout(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.json")
+	var log bytes.Buffer
+	write(t, path, `{"publicServer":true}`)
+	store := Open(path, slog.New(slog.NewTextHandler(&log, nil)))
+	warnings := func() int { return strings.Count(log.String(), "field=publicServer") }
+	if got := warnings(); got != 1 {
+		t.Errorf("%d warnings at the start, want 1:\n%s", got, &log)
+	}
+	write(t, path, `{"publicServer":true,"writableGroups":true}`)
+	if store.Settings(); warnings() != 1 {
+		t.Errorf("%d warnings after another change, want no more:\n%s", warnings(), &log)
+	}
+	write(t, path, `{}`)
+	store.Settings()
+	write(t, path, `{"publicServer":true}`)
+	if store.Settings(); warnings() != 2 {
+		t.Errorf("%d warnings when it is set again, want another:\n%s", warnings(), &log)
+	}
+}
+
 func TestSettingsRefuseBadValues(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{

@@ -248,31 +248,34 @@ func TestWatcherTellsWhatConcernsIt(t *testing.T) {
 	if next := s.scan(t.Context()); next != scanInterval || !w.complete() {
 		t.Errorf("the next scan is in %v, complete %v, want it much later as all is watched", next, w.complete())
 	}
-	drain := func() (concerned bool) {
-		timeout := time.After(200 * time.Millisecond)
+	// concerned reports whether an event that matters comes in time.
+	concerned := func(enough time.Duration) bool {
+		timeout := time.After(enough)
 		for {
 			select {
 			case event := <-w.events():
-				concerned = w.concerns(event) || concerned
+				if w.concerns(event) {
+					return true
+				}
 			case <-timeout:
-				return concerned
+				return false
 			}
 		}
 	}
-	drain()
+	const soon, surely = 200 * time.Millisecond, 20 * time.Second
 	e.write(e.outside, "unrelated.json", `{}`)
-	if drain() {
+	if concerned(soon) {
 		t.Error("a file beside the target of a link concerns definitions")
+	}
+	e.write(e.dir, ".galene-x.temp", `{}`)
+	if concerned(soon) {
+		t.Error("an incomplete file concerns definitions")
 	}
 	if err := config.Create(e.in("made.json"), []byte(`{}`)); err != nil {
 		t.Fatal(err)
 	}
-	if !drain() {
+	if !concerned(surely) {
 		t.Error("a new file does not concern definitions")
-	}
-	e.write(e.dir, ".galene-x.temp", `{}`)
-	if drain() {
-		t.Error("an incomplete file concerns definitions")
 	}
 }
 
