@@ -175,7 +175,7 @@ func TestTokensDoNotShowTheirNames(t *testing.T) {
 	}
 	texts := map[string]string{
 		"log": log.String(), "%v": fmt.Sprintf("%v %v", token, *token), "%+v": fmt.Sprintf("%+v %+v", token, *token),
-		"%#v": fmt.Sprintf("%#v %#v", token, *token), "%s": fmt.Sprintf("%s", token),
+		"%#v": fmt.Sprintf("%#v %#v", token, *token), "Sprint": fmt.Sprint(token),
 	}
 	for name, text := range texts {
 		if strings.Contains(text, "verysecret") || !strings.Contains(text, token.LogID()) {
