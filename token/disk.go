@@ -150,6 +150,7 @@ func load(data []byte) *contents {
 	c := newContents(entries)
 	c.problems = problems
 	c.torn = len(data) > 0 && data[len(data)-1] != '\n'
+	c.lines = 1 + bytes.Count(data, []byte{'\n'})
 	c.digest = sha256.Sum256(data)
 	return c
 }
