@@ -140,9 +140,6 @@ func (r *Registry) deleteFile(name, etag string) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	v, err := r.readVolume(name)
-	if errors.Is(err, errMisspelt) {
-		return ErrNotFound
-	}
 	if err != nil {
 		return err
 	}

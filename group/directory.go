@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,7 +32,7 @@ var (
 
 	// errMisspelt is returned for a file that has another name on disk than
 	// the one by which it was opened.
-	errMisspelt = errors.New("group: the file's name differs in case")
+	errMisspelt = fmt.Errorf("%w: its file is called otherwise", ErrNotFound)
 )
 
 // directory is where definitions are. Names cannot climb out of it, since
