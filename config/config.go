@@ -3,7 +3,8 @@
 //
 // [Store] keeps the current [Settings] and notices changes of the file. [Read]
 // and [Decode] read any strict JSON file, and say in which line and field a
-// mistake is; group definitions use them too, and share [User].
+// mistake is; group definitions use them too, and share [User]. [Replace],
+// [Create] and [Remove] change files so that no crash leaves half of one.
 //
 // # Ownership
 //
@@ -30,6 +31,9 @@ type Settings struct {
 	Users map[string]User `json:"users,omitempty"`
 	// WritableGroups allows group definitions to be changed over HTTP.
 	WritableGroups bool `json:"writableGroups,omitempty"`
+	// RecheckMembers applies changes of a group's users to those who are in
+	// the group already, and has them leave when it is closed or deleted.
+	RecheckMembers bool `json:"recheckMembers,omitempty"`
 	// CanonicalHost is the host, with an optional port, that browsers are
 	// sent to and that tokens have to be for; any if empty.
 	CanonicalHost string `json:"canonicalHost,omitempty"`
@@ -115,6 +119,10 @@ func (s *Store) refresh() {
 func (s *Store) warn(settings *Settings) {
 	if settings.Admin != nil && s.current.Load().Admin == nil {
 		s.log.Warn("obsolete field ignored, use users", "file", s.path, "field", "admin")
+	}
+	if settings.PublicServer && !s.current.Load().PublicServer {
+		s.log.Warn("every web site may use this server's groups in the name of its visitors",
+			"file", s.path, "field", "publicServer")
 	}
 	for name, user := range settings.Users {
 		if err := user.Password.Validate(); err != nil {

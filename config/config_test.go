@@ -70,12 +70,12 @@ func TestSettingsMayBeALinkToElsewhere(t *testing.T) {
 func TestSettingsReadEveryField(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.json")
-	write(t, path, `{"users":{"root":{"password":"x","permissions":"admin"}},"writableGroups":true,
+	write(t, path, `{"users":{"root":{"password":"x","permissions":"admin"}},"writableGroups":true,"recheckMembers":true,
 		"canonicalHost":"a.example","proxyURL":"https://p.example/base/","allowOrigin":["https://o.example"],
 		"allowAdminOrigin":["*"],"publicServer":true,"admin":[{"username":"old","password":"x"}]}`)
 	var log bytes.Buffer
 	s := Open(path, slog.New(slog.NewTextHandler(&log, nil))).Settings()
-	if !s.WritableGroups || !s.PublicServer || s.CanonicalHost != "a.example" ||
+	if !s.WritableGroups || !s.RecheckMembers || !s.PublicServer || s.CanonicalHost != "a.example" ||
 		s.ProxyURL != "https://p.example/base/" || !slices.Equal(s.AllowOrigin, []string{"https://o.example"}) ||
 		!slices.Equal(s.AllowAdminOrigin, []string{"*"}) ||
 		!slices.Equal(s.Users["root"].Permissions.List(), []string{"admin"}) {
@@ -83,6 +83,28 @@ func TestSettingsReadEveryField(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "obsolete") {
 		t.Errorf("the obsolete field was not logged:\n%s", &log)
+	}
+}
+
+func TestPublicServersAreWarnedAbout(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.json")
+	var log bytes.Buffer
+	write(t, path, `{"publicServer":true}`)
+	store := Open(path, slog.New(slog.NewTextHandler(&log, nil)))
+	warnings := func() int { return strings.Count(log.String(), "field=publicServer") }
+	if got := warnings(); got != 1 {
+		t.Errorf("%d warnings at the start, want 1:\n%s", got, &log)
+	}
+	write(t, path, `{"publicServer":true,"writableGroups":true}`)
+	if store.Settings(); warnings() != 1 {
+		t.Errorf("%d warnings after another change, want no more:\n%s", warnings(), &log)
+	}
+	write(t, path, `{}`)
+	store.Settings()
+	write(t, path, `{"publicServer":true}`)
+	if store.Settings(); warnings() != 2 {
+		t.Errorf("%d warnings when it is set again, want another:\n%s", warnings(), &log)
 	}
 }
 

@@ -28,10 +28,19 @@ const (
 	textEmptyID       = "empty client id"
 	textLongID        = "client id is too long"
 	textDuplicateID   = "this client id is already in use"
+	textNeedUsername  = "username required"
+	textNameTaken     = "not authorised: this username is taken"
 	textTooMuchData   = "too much user data"
 )
 
-// JoinError says why somebody cannot join.
+// Names that programs know reasons by.
+const (
+	idNeedUsername = "need-username"
+	idNameTaken    = "duplicate-username"
+)
+
+// JoinError says why somebody cannot join. [errors.Is] finds [ErrUnauthorised] in
+// it if the credentials were bad, and [ErrBusy] if they were not looked at.
 type JoinError struct {
 	// Redirect is where to go instead; if it is not empty, nothing has failed.
 	Redirect string
@@ -62,6 +71,11 @@ func (e *JoinError) Error() string {
 
 // Unwrap returns the cause.
 func (e *JoinError) Unwrap() error { return e.Err }
+
+// Is tells that bad credentials are [ErrUnauthorised].
+func (e *JoinError) Is(target error) bool {
+	return target == ErrUnauthorised && e.Text == textNotAuthorised
+}
 
 func refuse(text string, cause error) *JoinError {
 	return &JoinError{Text: text, Err: cause}
@@ -133,36 +147,24 @@ func (r *Registry) add(name string, d *Description, who identity, n Newcomer) (*
 	if d.Redirect != "" {
 		return nil, &JoinError{Redirect: d.Redirect}
 	}
-	m, created, refusal := r.addLocking(name, d, who, n)
-	if created {
-		r.logWarnings(name, d)
-	}
-	return m, refusal
-}
-
-// addLocking is the part of add that is done under the lock; created tells that
-// the group is a new one.
-func (r *Registry) addLocking(name string, d *Description, who identity, n Newcomer) (
-	m *Member, created bool, refusal *JoinError,
-) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, false, refuse(r.closeMessage, nil)
+		return nil, refuse(r.closeMessage, nil)
 	}
 	g, ok := r.groups[name]
 	if !ok {
 		if d.inferred && !r.roomForSubgroupLocked() {
-			return nil, false, refuse(textTooManyGroups, nil)
+			return nil, refuse(textTooManyGroups, nil)
 		}
 		g = newGroup(r, name, d)
 	}
-	m, refusal = g.admit(who, n)
+	m, refusal := g.admit(who, n)
 	if refusal != nil {
-		return nil, false, refusal
+		return nil, refusal
 	}
 	r.groups[name] = g
-	return m, !ok, nil
+	return m, nil
 }
 
 // admit adds n as a member unless the state of the group forbids it.
@@ -219,6 +221,7 @@ func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 		mailbox:       n.Mailbox,
 		joinedAllowed: who.permissions,
 		permissions:   who.permissions,
+		admission:     who.admission,
 		data:          n.Data,
 	}
 	g.addLocked(m)
@@ -242,7 +245,7 @@ func (g *Group) JoinSystem(username string, n Newcomer) (*Member, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n.Kind = SystemMember
-	m, refusal := g.insertLocked(identity{username, systemPermissions()}, n)
+	m, refusal := g.insertLocked(identity{username: username, permissions: systemPermissions()}, n)
 	if refusal != nil {
 		return nil, refusal
 	}

@@ -46,18 +46,19 @@ type MemberInfo struct {
 // methods may be called from any goroutine.
 type Member struct {
 	// Immutable.
-	group         *Group
-	id, username  string
-	address       string
-	kind          MemberKind
-	mailbox       *mailbox.Mailbox[*Event] // may be nil
-	joinedAllowed Permissions              // permissions at the time of joining
+	group        *Group
+	id, username string
+	address      string
+	kind         MemberKind
+	mailbox      *mailbox.Mailbox[*Event] // may be nil
 
 	// Guarded by group.mu.
-	permissions Permissions
-	data        Data
-	kicked      bool // it was told to leave
-	left        bool // it is no member any more
+	admission     admission
+	joinedAllowed Permissions // by admission, or token: what nobody has changed since
+	permissions   Permissions
+	data          Data
+	kicked        bool // it was told to leave
+	left          bool // it is no member any more
 }
 
 // ID is the member's identifier, chosen by its client; it is unique within the

@@ -36,16 +36,7 @@ func (g *Group) SetPermission(target string, c PermissionChange) error {
 	if m.kind != WebSocketMember {
 		return ErrNotRealUser
 	}
-	m.permissions = m.changedPermissions(c)
-	m.post(NewEvent(g, PermissionsChanged{
-		Permissions: m.permissions,
-		Status:      g.statusLocked(),
-		Data:        g.data,
-	}))
-	g.postLocked(MemberChanged{m.infoLocked()}, nil)
-	if !m.permissions.Has(PermissionPresent) {
-		g.withdrawAllLocked(m)
-	}
+	g.permitLocked(m, m.changedPermissions(c))
 	g.autoRulesLocked()
 	return nil
 }
