@@ -12,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"galene/conn"
+	"galene/pionlog"
 )
 
 // patience is how long a test waits for what must happen: much longer than it
@@ -46,7 +47,7 @@ func newRemotePC(tb testing.TB) *webrtc.PeerConnection {
 	if err := webrtc.ConfigureSimulcastExtensionHeaders(media); err != nil {
 		tb.Fatal(err)
 	}
-	settings := webrtc.SettingEngine{LoggerFactory: newLoggerFactory(discardLog())}
+	settings := webrtc.SettingEngine{LoggerFactory: pionlog.New(discardLog())}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetSRTPReplayProtectionWindow(srtpReplayWindow)
 	api := webrtc.NewAPI(
