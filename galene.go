@@ -135,7 +135,7 @@ func checkSurroundings(flags config.Flags, log *slog.Logger) {
 	if _, err := os.Stat(servers); err == nil {
 		log.Warn("ICE servers have no effect in this version", "file", servers)
 	}
-	if flags.Turn != "" && flags.Turn != "auto" {
+	if flags.Turn.Enabled() && !flags.Turn.Auto {
 		log.Warn("-turn has no effect in this version: there is no built-in TURN server")
 	}
 	if flags.RelayOnly {
