@@ -34,6 +34,7 @@ var floors = map[string]int{
 	"pionlog":          1,
 	"conn":             2,
 	"udpmux":           2,
+	"tcpmux":           2,
 	"turnserver":       2,
 	"group":            3,
 	"ice":              3,

@@ -54,6 +54,7 @@ func (s *Source) testRelay(ctx context.Context) (relayTest, error) {
 	defer cancel()
 
 	settings := webrtc.SettingEngine{LoggerFactory: pionlog.New(s.log)}
+	settings.SetRelayAcceptanceMinWait(0) // there is nothing better to wait for
 	near, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{
 		ICEServers:         servers,
 		ICETransportPolicy: webrtc.ICETransportPolicyRelay,

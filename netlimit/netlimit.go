@@ -9,9 +9,11 @@
 package netlimit
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // Limits are how many connections may be open at a time.
@@ -57,12 +59,21 @@ func New(l net.Listener, limits Limits) *Listener {
 	}
 }
 
-// Accept waits for a connection within the limits.
+// acceptPause is how long a listener rests that has failed.
+const acceptPause = 100 * time.Millisecond
+
+// Accept waits for a connection within the limits. It fails only when the
+// listener has been closed: what else goes wrong, such as that no more files may
+// be open, may pass.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.listener.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return nil, err
+		}
+		if err != nil {
+			time.Sleep(acceptPause)
+			continue
 		}
 		if limited, ok := l.admit(c); ok {
 			return limited, nil

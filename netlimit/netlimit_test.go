@@ -141,3 +141,24 @@ func TestCloseCutsConnections(t *testing.T) {
 	_ = c.Close()
 	l.Wait()
 }
+
+// faulty is a listener that fails at first.
+type faulty struct {
+	net.Listener
+	failures int
+}
+
+func (f *faulty) Accept() (net.Conn, error) {
+	if f.failures--; f.failures >= 0 {
+		return nil, errors.New("too many open files")
+	}
+	return nil, net.ErrClosed
+}
+
+func TestAcceptGoesOnAfterErrorsThatPass(t *testing.T) {
+	t.Parallel()
+	inner := &faulty{failures: 2}
+	if c, err := New(inner, Limits{Total: 1, Source: 1}).Accept(); !errors.Is(err, net.ErrClosed) || inner.failures >= 0 {
+		t.Errorf("Accept() = %v, %v with %d failures left, want the last error", c, err, inner.failures)
+	}
+}

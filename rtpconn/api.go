@@ -137,7 +137,7 @@ func newSettings(o Options) (webrtc.SettingEngine, error) {
 			return s, fmt.Errorf("rtpconn: port range %d to %d: %w", o.PortMin, o.PortMax, err)
 		}
 	}
-	return s, nil
+	return s, configureReachability(&s, o)
 }
 
 // kindToPion translates a kind.

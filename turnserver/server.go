@@ -309,3 +309,16 @@ func (p *packets) ReadFrom(b []byte) (int, net.Addr, error) {
 		}
 	}
 }
+
+// readPause is how long a socket rests that has failed.
+const readPause = 10 * time.Millisecond
+
+// retry waits a little after an error that may pass, and reports false after
+// one that will not.
+func retry(err error) bool {
+	if errors.Is(err, net.ErrClosed) {
+		return false
+	}
+	time.Sleep(readPause)
+	return true
+}

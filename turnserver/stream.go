@@ -33,28 +33,11 @@ type streamListener struct {
 
 // Accept waits for a connection. It does not wait for data on it.
 func (l *streamListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err == nil {
-			return &stream{Conn: conn, config: l.config}, nil
-		}
-		if !retry(err) {
-			return nil, err
-		}
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
 	}
-}
-
-// acceptPause is how long a listener rests that is out of files.
-const acceptPause = 100 * time.Millisecond
-
-// retry waits a little after an error that may pass, and reports false after
-// one that will not.
-func retry(err error) bool {
-	if errors.Is(err, net.ErrClosed) {
-		return false
-	}
-	time.Sleep(acceptPause)
-	return true
+	return &stream{Conn: conn, config: l.config}, nil
 }
 
 // stream is a client's TCP connection. Each Read returns one whole message, so
