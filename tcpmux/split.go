@@ -142,6 +142,7 @@ func (c *webConn) Close() error {
 
 func (c *webConn) SetDeadline(t time.Time) error     { return c.unlessGone(c.Conn.SetDeadline, t) }
 func (c *webConn) SetReadDeadline(t time.Time) error { return c.unlessGone(c.Conn.SetReadDeadline, t) }
+
 func (c *webConn) SetWriteDeadline(t time.Time) error {
 	return c.unlessGone(c.Conn.SetWriteDeadline, t)
 }
