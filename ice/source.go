@@ -1,6 +1,7 @@
 package ice
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -75,6 +76,7 @@ type Source struct {
 	mu       sync.Mutex // held by whoever refreshes; guards the fields below
 	tag      config.Tag // of the file that was read last, good or bad
 	present  bool       // the last good state: there is a file
+	contents []byte     // of the last good file
 	failed   string     // the last error that was logged; empty when all is well
 	relaying []string   // the relay's URLs that were logged
 	relayErr string     // the relay's error that was logged
@@ -212,7 +214,7 @@ func (s *Source) load() {
 		if s.present {
 			s.log.Info("ICE servers were removed", "file", s.options.File)
 		}
-		s.tag, s.failed, s.present = config.Tag{}, "", false
+		s.tag, s.failed, s.present, s.contents = config.Tag{}, "", false, nil
 		s.entries.Store(new([]*entry))
 		return
 	}
@@ -233,11 +235,14 @@ func (s *Source) load() {
 		}
 		return
 	}
+	if s.present && s.failed == "" && bytes.Equal(data, s.contents) {
+		return // it was touched, or is too new to be sure by its time alone
+	}
 	for _, err := range skipped {
 		s.log.Warn("an ICE server cannot be used", "error", err)
 	}
 	s.log.Info("ICE servers read", "file", s.options.File, "servers", len(entries))
-	s.failed, s.present = "", true
+	s.failed, s.present, s.contents = "", true, data
 	s.entries.Store(&entries)
 }
 

@@ -54,6 +54,9 @@ func TestSourceFollowsTheFileAndKeepsTheLastGoodOne(t *testing.T) {
 			t.Errorf("%s: %d errors logged, want %d:\n%s", step.name, got, step.errors, &log)
 		}
 	}
+	if got := log.count("ICE servers read"); got != 3 {
+		t.Errorf("%d new files logged, want 3:\n%s", got, &log)
+	}
 }
 
 func TestAutomaticRelayRunsWhileThereIsNoFile(t *testing.T) {
