@@ -17,6 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/stun/v4"
+	"github.com/pion/turn/v5"
+
 	"galene/config"
 )
 
@@ -239,6 +242,44 @@ func TestAllocationsCannotGrowWithoutBounds(t *testing.T) {
 	}
 	if err := c.CreatePermission(peer(0)); err != nil {
 		t.Errorf("a permission cannot be refreshed: %v", err)
+	}
+}
+
+func TestClientsWithManyChannelsGetNoMore(t *testing.T) {
+	t.Parallel()
+	s := New(Options{Listen: config.TURN{Port: 1194}, Log: discard()})
+	g := &guard{server: s, clients: make(map[string]*usage)}
+	username, _ := s.Credentials("ada", time.Now())
+	ask := func(client net.Addr, method stun.Method) bool {
+		_, _, ok := g.authenticate(&turn.RequestAttributes{Username: username, Realm: realm, SrcAddr: client, Method: method})
+		return ok
+	}
+	ada, bob := &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 1}, &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 2}
+	events := g.config().EventHandler
+	for _, client := range []net.Addr{ada, bob} {
+		events.OnAllocationCreated(client, nil, "", "", "", nil, 0)
+	}
+	for i := range maxChannels {
+		if !ask(ada, stun.MethodChannelBind) {
+			t.Fatalf("channel %d is refused", i)
+		}
+		events.OnChannelCreated(ada, nil, "", "", "", nil, nil, 0)
+	}
+	if ask(ada, stun.MethodChannelBind) {
+		t.Errorf("channel %d is granted", maxChannels)
+	}
+	if !ask(ada, stun.MethodRefresh) || !ask(bob, stun.MethodChannelBind) {
+		t.Error("other requests, or other clients, suffer")
+	}
+	events.OnChannelDeleted(ada, nil, "", "", "", nil, nil, 0)
+	if !ask(ada, stun.MethodChannelBind) {
+		t.Error("a channel that was given back cannot be had")
+	}
+	for _, client := range []net.Addr{ada, bob} {
+		events.OnAllocationDeleted(client, nil, "", "", "")
+	}
+	if len(g.clients) != 0 {
+		t.Errorf("%d allocations are remembered, want none", len(g.clients))
 	}
 }
 
