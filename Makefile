@@ -7,7 +7,7 @@ FUZZTIME ?= 20000x
 
 .PHONY: build demo test bench fmt clean vuln \
 	check-format check-vet check-lint test-go cross fuzz \
-	page-deps check-page lint-page test-page browser test-browser
+	coturn page-deps check-page lint-page test-page browser test-browser
 
 build: ## the server, as ./galene, and its administration, as ./galenectl/galenectl
 	$(GO) build -trimpath -o galene .
@@ -34,7 +34,10 @@ check-lint:
 	@echo "== golangci-lint"
 	$(LINT) run ./...
 
-test-go:
+coturn: ## coturn's client, for tests of the TURN server
+	@sh tools/coturn.sh
+
+test-go: coturn
 	@echo "== go test with the race detector"
 	$(GO) test -race -shuffle=on ./...
 

@@ -388,22 +388,6 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-func TestStartSaysWhatHasNoEffect(t *testing.T) {
-	t.Parallel()
-	directory, flags := place(t)
-	if err := os.WriteFile(filepath.Join(directory, "data", "ice-servers.json"), []byte("[]"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := launch(t, append(flags, "-http", "127.0.0.1:0", "-turn", ":1194", "-relay-only")...)
-	p.address(t)
-	p.stop(t)
-	for _, mention := range []string{"ice-servers.json", "-turn has no effect", "-relay-only has no effect"} {
-		if !strings.Contains(p.stderr.String(), mention) {
-			t.Errorf("%q is not in the log:\n%s", mention, p.stderr)
-		}
-	}
-}
-
 func TestStartWithoutDirectories(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing")

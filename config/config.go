@@ -46,6 +46,13 @@ type Settings struct {
 	// PublicServer allows every origin for WebSocket, WHIP and status.
 	PublicServer bool `json:"publicServer,omitempty"`
 
+	// PublicAddresses are what clients reach the server by, if it is behind a
+	// NAT; at most one of each family. They are read at the start only.
+	PublicAddresses []string `json:"publicAddresses,omitempty"`
+	// TURNPeers lists further hosts that clients may reach through the built-in
+	// TURN server; see [ParsePeers]. They are read at the start only.
+	TURNPeers []string `json:"turnPeers,omitempty"`
+
 	// Admin is how administrators were listed long ago. It is ignored.
 	Admin []json.RawMessage `json:"admin,omitempty"`
 }
@@ -162,6 +169,17 @@ func (s *Settings) validate() error {
 	}
 	if u, err := url.Parse("//" + s.CanonicalHost); err != nil || u.Host != s.CanonicalHost {
 		errs = append(errs, errors.New("field \"canonicalHost\": not a host with an optional port"))
+	}
+	if _, err := ParsePublicAddresses(s.PublicAddresses); err != nil {
+		errs = append(errs, fmt.Errorf("field \"publicAddresses\": %w", err))
+	}
+	if len(s.TURNPeers) > maxTURNPeers {
+		errs = append(errs, fmt.Errorf("field \"turnPeers\": more than %d elements", maxTURNPeers))
+	}
+	for _, peers := range s.TURNPeers {
+		if _, err := ParsePeers(peers); err != nil {
+			errs = append(errs, fmt.Errorf("field \"turnPeers\": %w", err))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -72,12 +72,14 @@ func TestSettingsReadEveryField(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.json")
 	write(t, path, `{"users":{"root":{"password":"x","permissions":"admin"}},"writableGroups":true,"recheckMembers":true,
 		"canonicalHost":"a.example","proxyURL":"https://p.example/base/","allowOrigin":["https://o.example"],
-		"allowAdminOrigin":["*"],"publicServer":true,"admin":[{"username":"old","password":"x"}]}`)
+		"allowAdminOrigin":["*"],"publicServer":true,
+		"publicAddresses":["192.0.2.1"],"turnPeers":["10.0.0.0/8"],"admin":[{"username":"old","password":"x"}]}`)
 	var log bytes.Buffer
 	s := Open(path, slog.New(slog.NewTextHandler(&log, nil))).Settings()
 	if !s.WritableGroups || !s.RecheckMembers || !s.PublicServer || s.CanonicalHost != "a.example" ||
 		s.ProxyURL != "https://p.example/base/" || !slices.Equal(s.AllowOrigin, []string{"https://o.example"}) ||
 		!slices.Equal(s.AllowAdminOrigin, []string{"*"}) ||
+		!slices.Equal(s.PublicAddresses, []string{"192.0.2.1"}) || !slices.Equal(s.TURNPeers, []string{"10.0.0.0/8"}) ||
 		!slices.Equal(s.Users["root"].Permissions.List(), []string{"admin"}) {
 		t.Errorf("Settings() = %+v, log:\n%s", s, &log)
 	}
@@ -113,6 +115,7 @@ func TestSettingsRefuseBadValues(t *testing.T) {
 	for _, data := range []string{
 		`{"proxyURL":"p.example"}`, `{"proxyURL":"ftp://p.example/"}`, `{"proxyURL":"%"}`,
 		`{"canonicalHost":"https://a.example"}`, `{"canonicalHost":"a b"}`, `{"publicServer":"yes"}`,
+		`{"publicAddresses":["meet.example"]}`, `{"publicAddresses":["192.0.2.1","192.0.2.2"]}`, `{"turnPeers":["host"]}`,
 	} {
 		path := filepath.Join(t.TempDir(), "config.json")
 		write(t, path, data)

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"galene/codecs"
+	"galene/pionlog"
 )
 
 // srtpReplayWindow is how many packets back a replayed one is still told from
@@ -117,7 +118,7 @@ func newMediaEngine(key apiKey, o Options) (*webrtc.MediaEngine, error) {
 
 // newSettings returns what all connections of an engine share.
 func newSettings(o Options) (webrtc.SettingEngine, error) {
-	s := webrtc.SettingEngine{LoggerFactory: newLoggerFactory(o.Log)}
+	s := webrtc.SettingEngine{LoggerFactory: pionlog.New(o.Log)}
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	s.DisableActiveTCP(true)
 	s.SetIncludeLoopbackCandidate(o.Loopback)
@@ -154,7 +155,7 @@ func newSettings(o Options) (webrtc.SettingEngine, error) {
 			return s, fmt.Errorf("rtpconn: port range %d to %d: %w", o.PortMin, o.PortMax, err)
 		}
 	}
-	return s, nil
+	return s, configureReachability(&s, o)
 }
 
 // kindToPion translates a kind.

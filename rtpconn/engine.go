@@ -8,9 +8,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
 
 	"galene/udpmux"
@@ -25,6 +27,12 @@ type Options struct {
 	// PortMin and PortMax bound the ports of the connections' own sockets;
 	// 0 leaves the choice to the system.
 	PortMin, PortMax uint16
+	// TCPMux accepts connections over TCP, for peers that cannot use UDP; nil for
+	// none.
+	TCPMux ice.TCPMux
+	// PublicAddresses are offered in addition to this machine's own, because a
+	// NAT maps them to it; at most one of each family.
+	PublicAddresses []netip.Addr
 	// Loopback adds candidates on the loopback interface.
 	Loopback bool
 	// MDNS resolves the peers' multicast DNS candidates and offers our own.

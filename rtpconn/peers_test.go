@@ -12,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"galene/conn"
+	"galene/pionlog"
 	"galene/udpmux"
 )
 
@@ -70,7 +71,7 @@ func newRemotePCWith(tb testing.TB, change func(*webrtc.SettingEngine)) *webrtc.
 	if err := webrtc.ConfigureSimulcastExtensionHeaders(media); err != nil {
 		tb.Fatal(err)
 	}
-	settings := webrtc.SettingEngine{LoggerFactory: newLoggerFactory(discardLog())}
+	settings := webrtc.SettingEngine{LoggerFactory: pionlog.New(discardLog())}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetSRTPReplayProtectionWindow(srtpReplayWindow)
 	change(&settings)

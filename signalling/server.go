@@ -18,10 +18,11 @@ type Options struct {
 	Registry *group.Registry
 	// Engine makes media connections. Without one, offers are refused.
 	Engine *rtpconn.Engine
-	// RTCConfiguration returns what clients are told about ICE servers: a
-	// value that marshals to a browser's RTCConfiguration. It may be called by
-	// any goroutine; nil stands for an empty configuration.
-	RTCConfiguration func() any
+	// RTCConfiguration returns what the client with an id is told about ICE
+	// servers whenever it is told how things stand in its group: a value that
+	// marshals to a browser's RTCConfiguration. It may be called by any
+	// goroutine; nil stands for an empty configuration.
+	RTCConfiguration func(client string) any
 	// Log takes what operators should know; nil is [slog.Default].
 	Log *slog.Logger
 	// Limits bounds what a client may do.
@@ -34,7 +35,7 @@ type Server struct {
 	// Immutable after NewServer.
 	registry         *group.Registry
 	engine           mediaEngine
-	rtcConfiguration func() any
+	rtcConfiguration func(client string) any
 	log              *slog.Logger
 	limits           Limits
 	upgrader         *websocket.Upgrader
@@ -57,7 +58,7 @@ func newServer(o Options, e mediaEngine) *Server {
 		o.Log = slog.Default()
 	}
 	if o.RTCConfiguration == nil {
-		o.RTCConfiguration = func() any { return struct{}{} }
+		o.RTCConfiguration = func(string) any { return struct{}{} }
 	}
 	return &Server{
 		registry:         o.Registry,
