@@ -27,7 +27,7 @@ func exhaust(t *throttle, c Credentials, now time.Time, n int) {
 
 func TestThrottleTellsAddressesAndUsersApart(t *testing.T) {
 	t.Parallel()
-	const many = 10_000
+	const many = 2500
 	bearer := from("192.0.2.1", "op")
 	bearer.Token = "x"
 	mixed := func(th *throttle) { // one address, many users
@@ -132,7 +132,10 @@ func TestThrottleIsBounded(t *testing.T) {
 	t.Parallel()
 	th, now := newThrottle(), time.Now()
 	for i := range maxLevels {
-		exhaust(th, from(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String(), fmt.Sprint(i)), now, 1)
+		th.levels[uint64(i)] = level{1, now, userLimit()}
+	}
+	for i := range 100 {
+		exhaust(th, from("192.0.2.1", fmt.Sprint(i)), now, 1)
 	}
 	if got := len(th.levels); got != maxLevels {
 		t.Errorf("%d levels, want %d", got, maxLevels)
