@@ -27,7 +27,7 @@ func exhaust(t *throttle, c Credentials, now time.Time, n int) {
 
 func TestThrottleTellsAddressesAndUsersApart(t *testing.T) {
 	t.Parallel()
-	const many = 10_000
+	const many = 2500
 	bearer := from("192.0.2.1", "op")
 	bearer.Token = "x"
 	mixed := func(th *throttle) { // one address, many users
@@ -132,7 +132,10 @@ func TestThrottleIsBounded(t *testing.T) {
 	t.Parallel()
 	th, now := newThrottle(), time.Now()
 	for i := range maxLevels {
-		exhaust(th, from(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String(), fmt.Sprint(i)), now, 1)
+		th.levels[uint64(i)] = level{1, now, userLimit()}
+	}
+	for i := range 100 {
+		exhaust(th, from("192.0.2.1", fmt.Sprint(i)), now, 1)
 	}
 	if got := len(th.levels); got != maxLevels {
 		t.Errorf("%d levels, want %d", got, maxLevels)
@@ -191,7 +194,7 @@ func TestWhoFailsTooOftenIsNotLookedAt(t *testing.T) {
 func TestPeopleBehindOneAddressGetIn(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, map[string]string{"g": `{"wildcard-user":{"password":"guest","permissions":"present"}}`})
-	for i := range int(addressLimit().burst) {
+	for i := range int(addressLimit().burst) - 1 {
 		for _, secret := range []string{"gest", "guest"} {
 			c := from("192.0.2.1", fmt.Sprint(i))
 			c.Password = secret
@@ -199,9 +202,6 @@ func TestPeopleBehindOneAddressGetIn(t *testing.T) {
 			if (refusal == nil) != (secret == "guest") {
 				t.Fatalf("person %d with %q: %v", i, secret, refusal)
 			}
-		}
-		if i == int(addressLimit().burst)-2 {
-			return
 		}
 	}
 }

@@ -148,7 +148,7 @@ func killOne(t *testing.T, directory string, l *ledger) (acknowledged int) {
 	if _, err := reader.Peek(1); err != nil { // it has begun
 		t.Fatalf("%v: %s", err, complaints.String())
 	}
-	time.AfterFunc(time.Duration(rand.IntN(30_000))*time.Microsecond, cancel)
+	time.AfterFunc(time.Duration(rand.IntN(60_000))*time.Microsecond, cancel)
 	acknowledged = l.read(reader)
 	if err := command.Wait(); complaints.Len() > 0 {
 		t.Fatalf("%v: %s", err, complaints.String())
