@@ -84,8 +84,8 @@ fmt: page-deps ## format everything
 	$(LINT) fmt
 	npm run --silent format
 
-bench: ## CPU per forwarded packet, one publisher to 1, 10 and 50 subscribers
-	$(GO) test -run '^$$' -bench Forward -benchtime 10s .
+bench: ## what it costs, beside the limit (BENCHMARKS.md); BENCHFLAGS='-short' for a quick look
+	$(GO) run ./internal/bench $(BENCHFLAGS)
 
 vuln: ## known vulnerabilities in what we depend on; needs its database
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...

@@ -24,6 +24,7 @@ var floors = map[string]int{
 	"nack":             0,
 	"mailbox":          0,
 	"password":         0,
+	"srtp":             0,
 	"config":           1,
 	"codecs":           1,
 	"packetcache":      1,
@@ -41,6 +42,7 @@ var floors = map[string]int{
 	".":                7,
 	"galenectl":        7,
 	"internal/testkit": 8, // imported by tests only
+	"internal/bench":   8, // a program
 }
 
 // onlyImporters lists packages that few may import.

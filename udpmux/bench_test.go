@@ -38,6 +38,8 @@ func TestReceivingAndSendingDoNotAllocate(t *testing.T) { // not parallel: it co
 	media, check, b := make([]byte, 1200), bindingRequest(t, "fragment3:x"), make([]byte, 1500)
 	in, p := newBurst(m), newPeer(t, "127.0.0.1")
 	write(t, conns[0], media, p.addr)
+	m.SetReceiver("fragment5", new(forwarder))
+	burstOf6 := mediaBurst(conns[5], remotes[5])
 	tests := []struct {
 		name string
 		f    func() error
@@ -45,6 +47,7 @@ func TestReceivingAndSendingDoNotAllocate(t *testing.T) { // not parallel: it co
 		{"media", func() error { return dispatchOne(in, conns[3], remotes[3], media, b) }},
 		{"check", func() error { return dispatchOne(in, conns[3], remotes[3], check, b) }},
 		{"send", func() error { _, err := conns[0].WriteToAddrPort(media, p.addr); return err }},
+		{"receiver", func() error { passOn(in, burstOf6...); return nil }},
 		{"round trip", func() error {
 			if _, err := p.WriteToUDPAddrPort(media, conns[0].local); err != nil {
 				return err
@@ -91,6 +94,109 @@ func BenchmarkDispatch(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// forwarder is a receiver that reads every packet's number, and forwards nothing.
+type forwarder struct{ sum, bursts uint64 }
+
+func (f *forwarder) ReceiveRTP(b []byte, _ *udpsocket.Batch) bool {
+	f.sum += uint64(b[3])
+	return true
+}
+
+func (f *forwarder) EndBurst(*udpsocket.Batch) { f.bursts++ }
+
+// mediaBurst returns 6 packets that come at once from one peer.
+func mediaBurst(c *packetConn, from netip.AddrPort) []udpsocket.Datagram {
+	ds := make([]udpsocket.Datagram, 6)
+	for i := range ds {
+		data := make([]byte, 1150)
+		copy(data, rtp(96, byte(i)))
+		ds[i] = udpsocket.Datagram{Data: data, From: from, To: c.local.Addr()}
+	}
+	return ds
+}
+
+func BenchmarkReceiver(b *testing.B) {
+	for _, agents := range []int{1, 100, 10000} {
+		b.Run(fmt.Sprintf("agents=%d", agents), func(b *testing.B) {
+			m := listen(b)
+			in := newBurst(m)
+			conns, remotes := populate(b, m, agents)
+			f := new(forwarder)
+			for _, c := range conns {
+				m.SetReceiver(c.agent.ufrag, f)
+			}
+			ds := mediaBurst(conns[0], remotes[0])
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				if i++; i == agents {
+					i = 0
+				}
+				for j := range ds {
+					ds[j].From = remotes[i]
+				}
+				passOn(in, ds...)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(ds)), "ns/datagram")
+		})
+	}
+}
+
+// counter is a receiver that tells when it has got so many packets.
+type counter struct {
+	got, want int
+	done      chan struct{}
+}
+
+func (c *counter) ReceiveRTP([]byte, *udpsocket.Batch) bool {
+	c.got++
+	return true
+}
+
+func (c *counter) EndBurst(*udpsocket.Batch) {
+	if c.got >= c.want {
+		c.got = 0
+		c.done <- struct{}{}
+	}
+}
+
+// BenchmarkSocketToReceiver measures what it takes from a peer's system call to
+// the receiver, wake-ups included.
+func BenchmarkSocketToReceiver(b *testing.B) {
+	for _, run := range []int{1, 6, 30} {
+		b.Run(fmt.Sprintf("burst=%d", run), func(b *testing.B) {
+			m := listen(b)
+			c := candidate(b, m, "a", "127.0.0.1")
+			sockets, port, err := udpsocket.Open(udpsocket.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			from := sockets[0]
+			for _, s := range sockets {
+				defer s.Close()
+			}
+			d, err := from.Destination(c.local.Addr(), c.local)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r := &counter{want: run, done: make(chan struct{}, 1)}
+			m.SetReceiver("a", r)
+			c.agent.own(netip.AddrPortFrom(c.local.Addr(), uint16(port)))
+			batch, data := udpsocket.NewBatch(), make([]byte, 1150)
+			copy(data, rtp(96, 1))
+			b.ReportAllocs()
+			for b.Loop() {
+				for range run {
+					batch.Commit(copy(batch.Reserve(d, len(data)), data))
+				}
+				batch.Flush()
+				<-r.done
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*run), "ns/datagram")
+		})
 	}
 }
 

@@ -133,6 +133,7 @@ type burst struct {
 	mux    *Mux
 	batch  *udpsocket.Batch
 	called []*handler // their gates are held
+	taken  uint64     // datagrams
 
 	// The owner of the address that the last datagram came from; nil if unknown.
 	// Runs of datagrams come from one address.
@@ -148,15 +149,14 @@ func (b *burst) ownerOf(from netip.AddrPort) *owner {
 	return b.owner
 }
 
-// deliver offers an RTP packet to a receiver.
-func (b *burst) deliver(h *handler, data []byte) (taken bool) {
+// offer offers an RTP packet to a receiver. It reports whether the agent is to
+// have it; not if the receiver panics, because what is left then is not fit for it.
+func (b *burst) offer(h *handler, data []byte) (declined bool) {
 	if !b.enter(h) {
-		return false
+		return true
 	}
-	taken = true // what a panic leaves is not fit for the agent
 	defer b.recover(h)
-	taken = h.receiver.ReceiveRTP(data, b.batch)
-	return taken
+	return !h.receiver.ReceiveRTP(data, b.batch)
 }
 
 // enter makes sure that the burst holds a receiver's gate, and reports whether
@@ -183,7 +183,10 @@ func (b *burst) end() {
 		h.gate.RUnlock()
 		b.called[i] = nil
 	}
-	b.called, b.owner = b.called[:0], nil
+	if b.taken > 0 {
+		b.mux.stats.taken.Add(b.taken)
+	}
+	b.called, b.taken, b.owner = b.called[:0], 0, nil
 	b.batch.Flush()
 }
 

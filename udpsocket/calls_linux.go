@@ -16,10 +16,8 @@ type systemCalls struct {
 	recvmsg  func(fd uintptr, message *unix.Msghdr) (octets int, errno syscall.Errno)
 }
 
-// kernel is the system itself.
-//
-//nolint:gochecknoglobals // it never changes
-var kernel = systemCalls{sendmmsg, sendmsg, recvmmsg, recvmsg}
+// kernelCalls are the system's own.
+func kernelCalls() systemCalls { return systemCalls{sendmmsg, sendmsg, recvmmsg, recvmsg} }
 
 func sendmmsg(fd uintptr, messages []unix.Mmsghdr) (int, syscall.Errno) {
 	n, _, errno := syscall.Syscall6(unix.SYS_SENDMMSG, fd,

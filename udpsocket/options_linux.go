@@ -34,7 +34,7 @@ func (s *Socket) prepare() error {
 	if err != nil {
 		return err
 	}
-	s.raw, s.calls = raw, kernel
+	s.raw, s.calls = raw, kernelCalls()
 	// No segments by default; the option is there or it is not.
 	s.segments = setOption(raw, unix.IPPROTO_UDP, unix.UDP_SEGMENT, 0) == nil
 	s.merges = setOption(raw, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil

@@ -56,15 +56,11 @@ func (d *Destination) encode() error {
 // Send sends one datagram now. It waits at most about 20 ms for room in the
 // socket's buffer, then fails with [ErrFull].
 func (d *Destination) Send(b []byte) error {
-	return d.send(b, time.Now().Add(maxWait))
-}
-
-func (d *Destination) send(b []byte, limit time.Time) error {
 	c := &d.socket.stats
-	c.sendCalls.Add(1)
-	err := d.socket.conn.SetWriteDeadline(limit)
-	if err == nil {
-		_, _, err = d.socket.conn.WriteMsgUDPAddrPort(b, d.control, d.remote)
+	err := d.send(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// This process may have been waiting for its turn rather than for room.
+		err = d.send(b)
 	}
 	switch {
 	case err == nil:
@@ -80,13 +76,28 @@ func (d *Destination) send(b []byte, limit time.Time) error {
 	return err
 }
 
-// transmit sends all datagrams one by one.
+// send waits at most half as long as Send may.
+func (d *Destination) send(b []byte) error {
+	d.socket.stats.sendCalls.Add(1)
+	if err := d.socket.conn.SetWriteDeadline(time.Now().Add(maxWait / 2)); err != nil {
+		return err
+	}
+	_, _, err := d.socket.conn.WriteMsgUDPAddrPort(b, d.control, d.remote)
+	return err
+}
+
+// transmit sends all datagrams one by one. Once there is no room, it drops the
+// rest rather than wait again.
 func (b *Batch) transmit() {
-	limit := time.Now().Add(maxWait)
+	full := false
 	for i := range b.runs {
 		r := &b.runs[i]
 		for data := b.arena[r.start : r.start+r.octets]; len(data) > 0; data = data[min(r.size, len(data)):] {
-			_ = r.to.send(data[:min(r.size, len(data))], limit) // counted
+			if full {
+				r.to.socket.stats.dropped.Add(1)
+				continue
+			}
+			full = errors.Is(r.to.Send(data[:min(r.size, len(data))]), ErrFull) // other errors are counted
 		}
 	}
 }

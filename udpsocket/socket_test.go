@@ -2,9 +2,11 @@ package udpsocket
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -66,6 +68,11 @@ func (p peer) expect(tb testing.TB, want []byte) netip.AddrPort {
 	return Canonical(from)
 }
 
+// newAddr returns a transport address.
+func newAddr(ip string, port int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr(ip), uint16(port))
+}
+
 func destination(tb testing.TB, s *Socket, local string, remote netip.AddrPort) *Destination {
 	tb.Helper()
 	ip, _ := netip.ParseAddr(local)
@@ -88,34 +95,6 @@ func payload(n int, id byte) []byte {
 		b[i] += byte(i)
 	}
 	return b
-}
-
-func TestABatchArrivesInOrderAtEveryDestination(t *testing.T) {
-	t.Parallel()
-	sockets := open(t, Options{})
-	b := NewBatch()
-	var peers []peer
-	for _, ip := range []string{"127.0.0.1", "::1", "127.0.0.1"} {
-		p := newPeer(t, ip)
-		peers = append(peers, p)
-		d := destination(t, socketOf(t, sockets, ip), ip, p.addr)
-		for i := range 6 {
-			put(b, d, payload(1150, byte(i)))
-		}
-		put(b, d, payload(300, 6))
-	}
-	b.Flush()
-	for i, p := range peers {
-		for j := range 6 {
-			p.expect(t, payload(1150, byte(j)))
-		}
-		if from := p.expect(t, payload(300, 6)); from.Addr() != p.addr.Addr() {
-			t.Errorf("peer %d: from %v, want from %v", i, from, p.addr.Addr())
-		}
-	}
-	if s := sockets[0].Stats(); s.Sent != 14 || s.SendErrors != 0 || s.Dropped != 0 {
-		t.Errorf("Stats() = %+v, want 14 sent", s)
-	}
 }
 
 func TestReadTellsAddressesAndPayload(t *testing.T) {
@@ -145,5 +124,137 @@ func TestReadTellsAddressesAndPayload(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestDatagramsLeaveFromTheAddressAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, ip := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3", "::1"} {
+		s := socketOf(t, open(t, Options{}), ip)
+		p := newPeer(t, ip)
+		d := destination(t, s, ip, p.addr)
+		if d.Local() != newAddr(ip, 1).Addr() || d.Remote() != p.addr {
+			t.Errorf("destination from %v to %v, want from %v to %v", d.Local(), d.Remote(), ip, p.addr)
+		}
+		b := NewBatch()
+		for range 3 {
+			put(b, d, []byte("run"))
+		}
+		b.Flush()
+		if err := d.Send([]byte("single")); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"run", "run", "run", "single"} {
+			if from := p.expect(t, []byte(want)); from != newAddr(ip, s.port()) {
+				t.Errorf("%q from %v, want %v", want, from, newAddr(ip, s.port()))
+			}
+		}
+	}
+}
+
+func TestDestinationRefusesWhatCannotBeSentTo(t *testing.T) {
+	t.Parallel()
+	sockets := open(t, Options{})
+	v4 := socketOf(t, sockets, "127.0.0.1")
+	tests := []struct {
+		local, remote string
+	}{
+		{"", "[::1]:1"},
+		{"", "127.0.0.1:0"},
+		{"::1", "127.0.0.1:1"},
+	}
+	for _, tt := range tests {
+		local, _ := netip.ParseAddr(tt.local)
+		if _, err := v4.Destination(local, netip.MustParseAddrPort(tt.remote)); !errors.Is(err, ErrAddress) {
+			t.Errorf("Destination(%q, %q) error = %v, want ErrAddress", tt.local, tt.remote, err)
+		}
+	}
+	if _, err := v4.Destination(netip.Addr{}, netip.AddrPort{}); !errors.Is(err, ErrAddress) {
+		t.Errorf("Destination of nothing: error = %v, want ErrAddress", err)
+	}
+	if _, err := v4.Destination(netip.Addr{}, netip.MustParseAddrPort("[::ffff:127.0.0.1]:9")); err != nil {
+		t.Errorf("Destination of a mapped address: error = %v", err)
+	}
+	v6 := socketOf(t, sockets, "::1")
+	if _, err := v6.Destination(netip.Addr{}, netip.MustParseAddrPort("[fe80::1%no-such-interface]:9")); runtime.GOOS == "linux" && !errors.Is(err, ErrAddress) {
+		t.Errorf("Destination of an unknown zone: error = %v, want ErrAddress", err)
+	}
+}
+
+func TestWhatIsTooLongIsTruncated(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{MaxDatagram, MaxDatagram + 1, 9000, 65507} {
+		s := socketOf(t, open(t, Options{}), "127.0.0.1")
+		p := newPeer(t, "127.0.0.1")
+		if _, err := p.WriteToUDPAddrPort(payload(n, 1), newAddr("127.0.0.1", s.port())); err != nil {
+			t.Skip("the system does not send so much:", err)
+		}
+		ds, err := s.NewReader().Read()
+		if err != nil || len(ds) != 1 {
+			t.Fatalf("Read() = %d datagrams, %v, want one", len(ds), err)
+		}
+		if want := payload(min(n, MaxDatagram), 1); ds[0].Truncated != (n > MaxDatagram) || !bytes.Equal(ds[0].Data, want) {
+			t.Errorf("%d octets: got %d, truncated = %v", n, len(ds[0].Data), ds[0].Truncated)
+		}
+	}
+}
+
+func TestSendSaysWhatIsTooLong(t *testing.T) {
+	t.Parallel()
+	s := socketOf(t, open(t, Options{}), "127.0.0.1")
+	d := destination(t, s, "", newPeer(t, "127.0.0.1").addr)
+	if err := d.Send(make([]byte, 70000)); err == nil {
+		t.Error("Send() of more than a datagram can be succeeds")
+	}
+	if st := s.Stats(); st.SendErrors != 1 || st.Sent != 0 {
+		t.Errorf("Stats() = %+v, want one error", st)
+	}
+}
+
+func TestCloseEndsRead(t *testing.T) {
+	t.Parallel()
+	for _, s := range open(t, Options{}) {
+		result := make(chan error, 1)
+		go func() {
+			_, err := s.NewReader().Read()
+			result <- err
+		}()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-result; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Read() error = %v, want net.ErrClosed", err)
+		}
+	}
+}
+
+func TestATakenPortIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, shards := range []int{1, 2} {
+		sockets := open(t, Options{Shards: shards})
+		for _, o := range []Options{{Shards: 1}, {Shards: 2}} {
+			o.Port, o.Log = sockets[0].port(), slog.New(slog.DiscardHandler)
+			others, _, err := Open(o)
+			if err == nil {
+				closeAll(others)
+				t.Errorf("a port with %d sockets is opened again, with %d", shards, o.Shards)
+			}
+		}
+	}
+}
+
+func TestBothFamiliesHaveOnePort(t *testing.T) {
+	t.Parallel()
+	sockets, port, err := Open(Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(sockets)
+	seen := map[bool]bool{}
+	for _, s := range sockets {
+		if s.port() != port || seen[s.IPv6()] {
+			t.Errorf("socket with port %d, IPv6 %v, want one of each family on port %d", s.port(), s.IPv6(), port)
+		}
+		seen[s.IPv6()] = true
 	}
 }

@@ -199,8 +199,9 @@ func (t *transmitter) send() {
 	t.next, t.filled = 0, 0
 }
 
-// await waits until there is room, and tries again. Only one goroutine at a
-// time waits for a socket; what it holds up is what had to wait anyway.
+// await waits until there is room, and tries again: at least once, as this process
+// may have been waiting for its turn instead. Only one goroutine at a time waits
+// for a socket; what it holds up is what had to wait anyway.
 func (t *transmitter) await() error {
 	if t.limit.IsZero() {
 		t.limit = time.Now().Add(maxWait)
@@ -211,7 +212,14 @@ func (t *transmitter) await() error {
 	if err := s.conn.SetWriteDeadline(t.limit); err != nil {
 		return err
 	}
-	return s.raw.Write(t.write)
+	late := s.raw.Write(t.write)
+	if !errors.Is(late, os.ErrDeadlineExceeded) {
+		return late
+	}
+	if err := s.raw.Control(t.control); err != nil || t.errno != unix.EAGAIN {
+		return err
+	}
+	return late
 }
 
 // count notes that the last attempt sent messages.
