@@ -92,10 +92,24 @@ func (p *poller) ease() { p.tick.Store(int64(easyTick)) }
 // close gives back what a poller has of the system's. Nothing may use the poller then, nor its ports.
 func (p *poller) close() { _ = unix.Close(p.epoll) }
 
-// poll reads all ports until ctx ends.
-func (p *poller) poll(ctx context.Context) {
+// poll reads all ports, and calls work whenever that asks for it, until ctx ends. Both are done by one goroutine, which
+// makes few others run.
+func (p *poller) poll(ctx context.Context, work func() time.Duration) {
+	look := p.now()
 	for ctx.Err() == nil {
-		p.offset = time.Now().UnixNano() - p.now()
+		if now := p.now(); now >= look {
+			look = now + p.tick.Load()
+			p.look(now)
+		}
+		wait := work()
+		pause(min(wait, durationBetween(p.now(), look)))
+	}
+}
+
+// look reads the ports that have something.
+func (p *poller) look(now int64) {
+	p.offset = time.Now().UnixNano() - now
+	for {
 		n := p.ready()
 		for _, event := range p.events[:n] {
 			p.mu.Lock()
@@ -106,20 +120,23 @@ func (p *poller) poll(ctx context.Context) {
 			}
 		}
 		if n < maxReady {
-			pause(time.Duration(p.tick.Load()))
+			return
 		}
 	}
 }
 
-// pause waits for the next look. A goroutine that sleeps as the runtime has it costs much more: each time it searches all
+// pause waits. A goroutine that sleeps as the runtime has it costs much more: each time it searches all
 // processors for other work before, and wakes its monitor after.
-func pause(tick time.Duration) {
-	if runtime.GOMAXPROCS(0) == 1 {
-		time.Sleep(tick)
+func pause(d time.Duration) {
+	runtime.Gosched() // to whom something was read for
+	if d <= 0 {
 		return
 	}
-	runtime.Gosched() // to what was read
-	span := unix.NsecToTimespec(int64(tick))
+	if runtime.GOMAXPROCS(0) == 1 {
+		time.Sleep(d)
+		return
+	}
+	span := unix.NsecToTimespec(int64(d))
 	_, _, _ = syscall.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&span)), 0, 0) //nolint:gosec // the system wants an address
 }
 

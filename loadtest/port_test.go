@@ -28,7 +28,7 @@ func polling(t *testing.T) *poller {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var running sync.WaitGroup
-	running.Go(func() { p.poll(ctx) })
+	running.Go(func() { p.poll(ctx, func() time.Duration { return time.Hour }) })
 	t.Cleanup(func() {
 		cancel()
 		running.Wait()
