@@ -52,6 +52,10 @@ func (p *muxPort) attach(ufrag string, r receiver) {
 	p.SetReceiver(ufrag, &timed{receiver: r, now: p.now})
 }
 
+// gather and release do nothing: datagrams leave one by one.
+func (*muxPort) gather()  {}
+func (*muxPort) release() {}
+
 // timed tells a receiver when packets came: when the burst that they are part of was read.
 type timed struct {
 	receiver receiver
