@@ -91,8 +91,8 @@ func TestClientWhoseQueueIsFullIsDropped(t *testing.T) {
 		a := b.joined("a", "test", "anna", "x")
 		slow := b.joined("slow", "test", "bob", "")
 		close(slow.pipe.stuck)
-		for range 22 {
-			a.send(`{"type":"chat","noecho":true,"value":"x"}`)
+		for range 22 { // each too long to be written in passing
+			a.send(`{"type":"chat","noecho":true,"value":%q}`, strings.Repeat("x", littleWrite))
 		}
 		slow.expectEnd(0, "")
 		a.expect(`{"type":"user","kind":"delete","id":"slow","username":"bob"}`)
@@ -124,6 +124,37 @@ func TestQueueHasRoomForAJoinIntoALargeGroup(t *testing.T) {
 			}
 		}
 		c.expectNothing()
+	})
+}
+
+// Whatever a join has to tell comes in one piece, and so does what others are told.
+func TestJoinIsWrittenAtOnce(t *testing.T) {
+	t.Parallel()
+	withBench(t, open, func(b *bench) {
+		t := b.t
+		a := b.joined("a", "test", "anna", "x")
+		for i := range 10 {
+			a.send(`{"type":"chat","value":"%d"}`, i)
+			b.joined(fmt.Sprintf("m%d", i), "test", "bob", "")
+		}
+		c := b.greeted("c")
+		before, others := c.pipe.writeCount(), a.pipe.writeCount()
+		c.send(`{"type":"join","kind":"join","group":"test","username":"carl"}`)
+		messages := 0
+		for synctest.Wait(); ; messages++ {
+			if _, ok := c.pipe.received(); !ok {
+				break
+			}
+		}
+		if messages != 1+10+12 {
+			t.Errorf("%d messages, want joined, 10 of history and 12 members", messages)
+		}
+		if got := c.pipe.writeCount() - before; got != 1 {
+			t.Errorf("the newcomer's messages took %d writes, want 1", got)
+		}
+		if got := a.pipe.writeCount() - others; got != 1 {
+			t.Errorf("another member's news took %d writes, want 1", got)
+		}
 	})
 }
 

@@ -38,6 +38,7 @@ type Server struct {
 	log              *slog.Logger
 	limits           Limits
 	upgrader         *websocket.Upgrader
+	buffers          *buffers
 
 	running sync.WaitGroup // sessions; added to under mu only
 
@@ -66,6 +67,7 @@ func newServer(o Options, e mediaEngine) *Server {
 		log:              o.Log,
 		limits:           o.Limits.withDefaults(),
 		upgrader:         newUpgrader(),
+		buffers:          new(buffers),
 		sessions:         make(map[*session]struct{}),
 	}
 }
@@ -74,24 +76,35 @@ func newServer(o Options, e mediaEngine) *Server {
 // ended: its membership, its streams, all goroutines. It owns p. When ctx ends
 // the client is dropped. The address is what operators who ask for it are told.
 func (s *Server) Serve(ctx context.Context, p Pipe, address string) {
-	session := newSession(s, p, address)
+	if session := s.admit(ctx, p, address); session != nil {
+		s.serve(session)
+	}
+}
+
+// admit makes a session for a client, or turns it away and returns nil if the
+// server is about to end.
+func (s *Server) admit(ctx context.Context, p Pipe, address string) *session {
 	s.mu.Lock()
-	refused := s.stopping
-	if !refused {
+	if !s.stopping {
+		defer s.mu.Unlock()
+		session := newSession(ctx, s, p, address)
 		s.sessions[session] = struct{}{}
 		s.running.Add(1)
+		return session
 	}
 	s.mu.Unlock()
-	if refused {
-		_ = p.Close(websocket.CloseNormalClosure, farewell, time.Now().Add(writeTimeout))
-		p.Cut()
-		return
-	}
+	_ = p.Close(websocket.CloseNormalClosure, farewell, time.Now().Add(writeTimeout))
+	p.Cut()
+	return nil
+}
+
+// serve runs a session that was admitted.
+func (s *Server) serve(session *session) {
 	defer func() {
 		s.mu.Lock()
 		delete(s.sessions, session)
 		s.mu.Unlock()
 		s.running.Done()
 	}()
-	session.run(ctx)
+	session.run()
 }

@@ -16,7 +16,7 @@ const farewell = "server is shutting down"
 // the connections that are left, and still waits for their sessions.
 func (s *Server) Shutdown(ctx context.Context) {
 	for _, session := range s.refuseNew() {
-		close(session.stop)
+		session.stop()
 	}
 	done := make(chan struct{})
 	go func() {

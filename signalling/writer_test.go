@@ -11,8 +11,7 @@ import (
 // startWriter runs a writer to a memory pipe until the test ends.
 func startWriter(l Limits) (*writer, *memoryPipe) {
 	p := newMemoryPipe()
-	w := newWriter(p, l.withDefaults())
-	go w.run()
+	w := newWriter(p, l.withDefaults(), func() {})
 	return w, p
 }
 
@@ -51,7 +50,7 @@ func TestWriterRefusesWhatDoesNotFit(t *testing.T) {
 	for _, l := range []Limits{{QueueMessages: 3}, {QueueBytes: 30}} {
 		t.Run(fmt.Sprintf("%+v", l), func(t *testing.T) {
 			t.Parallel()
-			w := newWriter(newMemoryPipe(), l.withDefaults()) // nobody writes
+			w := newWriter(newMemoryPipe(), l.withDefaults(), func() {}) // nobody writes
 			for i := range 3 {
 				if !w.send(make([]byte, 10)) {
 					t.Fatalf("send(%d) = false, want true", i)
@@ -71,6 +70,7 @@ func TestWriterDropsAClientThatDoesNotRead(t *testing.T) {
 		close(p.stuck)
 		start := time.Now()
 		w.send([]byte("never read"))
+		w.flush()
 		<-w.done
 		if took := time.Since(start); took != writeTimeout {
 			t.Errorf("dropped after %v, want %v", took, writeTimeout)

@@ -43,7 +43,7 @@ func StartProcess(tb testing.TB, directory string, o ServerOptions) *Process {
 	tb.Cleanup(func() { p.stop(tb) })
 	select {
 	case a := <-address:
-		p.HTTP, p.WebSocket = "http://"+a, "ws://"+a
+		p.HTTP, p.WebSocket = o.urls(a)
 	case <-time.After(Patience):
 		tb.Fatal("the server does not listen")
 	}
@@ -95,4 +95,23 @@ func (p *Process) CPU() (time.Duration, error) {
 		total += time.Duration(nanos)
 	}
 	return total, nil
+}
+
+// Memory is how many bytes of the server's memory are resident, as Linux counts
+// them; elsewhere the error is [errors.ErrUnsupported].
+func (p *Process) Memory() (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, fmt.Errorf("no process status: %w", errors.ErrUnsupported)
+	}
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			return kilobytes << 10, err
+		}
+	}
+	return 0, fmt.Errorf("no resident set size: %w", errors.ErrUnsupported)
 }
