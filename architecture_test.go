@@ -29,6 +29,7 @@ var floors = map[string]int{
 	"packetcache":      1,
 	"jitter":           1,
 	"estimator":        1,
+	"token":            1,
 	"conn":             2,
 	"udpmux":           2,
 	"group":            3,

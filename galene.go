@@ -28,6 +28,7 @@ import (
 	"galene/rtpconn"
 	"galene/signalling"
 	"galene/static"
+	"galene/token"
 	"galene/udpmux"
 	"galene/webserver"
 )
@@ -164,9 +165,14 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 	defer closeMedia()
 
 	settings := config.Open(filepath.Join(flags.Data, "config.json"), log)
+	tokens, err := token.Open(filepath.Join(flags.Data, "var", "tokens.jsonl"), log)
+	if err != nil {
+		return err
+	}
 	registry := group.NewRegistry(group.Options{
 		Directory: flags.Groups,
 		Settings:  settings.Settings,
+		Tokens:    tokens,
 		Log:       log,
 	})
 	sessions := signalling.NewServer(signalling.Options{Registry: registry, Engine: engine, Log: log})
@@ -186,12 +192,13 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 
 	log.Info("listening", "version", version(), "address", listener.Addr().String(), "tls", !flags.Insecure)
 	announce(listener.Addr())
-	return (&parts{registry, sessions, web, log}).operate(ctx, listener)
+	return (&parts{registry, tokens, sessions, web, log}).operate(ctx, listener)
 }
 
 // parts are what runs until the server ends.
 type parts struct {
 	registry *group.Registry
+	tokens   *token.Store
 	sessions *signalling.Server
 	web      *webserver.Server
 	log      *slog.Logger
@@ -206,6 +213,7 @@ func (p *parts) operate(ctx context.Context, listener net.Listener) error {
 	defer cancel()
 
 	running.Go(func() { p.registry.Run(background) })
+	running.Go(func() { p.tokens.Run(background) })
 	served := make(chan error, 1)
 	running.Go(func() { served <- p.web.Serve(listener) })
 

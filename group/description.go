@@ -10,6 +10,7 @@ import (
 	"galene/codecs"
 	"galene/config"
 	"galene/password"
+	"galene/token"
 )
 
 const (
@@ -73,7 +74,7 @@ type Description struct {
 	sum      [sha256.Size]byte // of the file's contents
 	serial   uint64            // grows with each reading of any definition
 	inferred bool              // the group has no file, this is its ancestor's
-	decoy    *password.Password
+	keys     []*token.Key      // those of AuthKeys that can be used
 	warnings []string
 }
 
@@ -197,8 +198,7 @@ func (r *definition) define(name *string, user config.User) bool {
 	return true
 }
 
-// examine notes what is odd in d, and finds the password that costs most to
-// check.
+// examine notes what is odd in d, and reads its keys.
 func (d *Description) examine() {
 	for name, user := range d.Users {
 		d.examineUser(fmt.Sprintf("user %q", name), user)
@@ -209,6 +209,7 @@ func (d *Description) examine() {
 	if d.WildcardUser != nil {
 		d.examineUser("wildcard user", *d.WildcardUser)
 	}
+	d.readKeys()
 	for _, name := range d.Codecs {
 		if _, ok := codecs.Formats(name); !ok {
 			d.warn("codec %q is unknown", name)
@@ -219,9 +220,6 @@ func (d *Description) examine() {
 func (d *Description) examineUser(who string, user config.User) {
 	if err := user.Password.Validate(); err != nil {
 		d.warn("%s: %v", who, err)
-	}
-	if user.Password.Work() > d.decoy.Work() {
-		d.decoy = user.Password
 	}
 	if slices.Contains(user.Permissions.List(), systemPermission) {
 		d.warn("%s: permission %q is ignored", who, systemPermission)

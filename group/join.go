@@ -28,10 +28,19 @@ const (
 	textEmptyID       = "empty client id"
 	textLongID        = "client id is too long"
 	textDuplicateID   = "this client id is already in use"
+	textNeedUsername  = "username required"
+	textNameTaken     = "not authorised: this username is taken"
 	textTooMuchData   = "too much user data"
 )
 
-// JoinError says why somebody cannot join.
+// Names that programs know reasons by.
+const (
+	idNeedUsername = "need-username"
+	idNameTaken    = "duplicate-username"
+)
+
+// JoinError says why somebody cannot join. [errors.Is] finds [ErrUnauthorised] in
+// it if the credentials were bad, and [ErrBusy] if they were not looked at.
 type JoinError struct {
 	// Redirect is where to go instead; if it is not empty, nothing has failed.
 	Redirect string
@@ -62,6 +71,11 @@ func (e *JoinError) Error() string {
 
 // Unwrap returns the cause.
 func (e *JoinError) Unwrap() error { return e.Err }
+
+// Is tells that bad credentials are [ErrUnauthorised].
+func (e *JoinError) Is(target error) bool {
+	return target == ErrUnauthorised && e.Text == textNotAuthorised
+}
 
 func refuse(text string, cause error) *JoinError {
 	return &JoinError{Text: text, Err: cause}
@@ -242,7 +256,7 @@ func (g *Group) JoinSystem(username string, n Newcomer) (*Member, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n.Kind = SystemMember
-	m, refusal := g.insertLocked(identity{username, systemPermissions()}, n)
+	m, refusal := g.insertLocked(identity{username: username, permissions: systemPermissions()}, n)
 	if refusal != nil {
 		return nil, refusal
 	}

@@ -13,6 +13,7 @@ import (
 
 	"galene/config"
 	"galene/password"
+	"galene/token"
 )
 
 // maxSubgroups bounds the groups without a file that are in memory.
@@ -25,6 +26,8 @@ type Options struct {
 	// Settings returns the server's current configuration; nil means the
 	// default one. It is never called under a lock.
 	Settings func() *config.Settings
+	// Tokens holds the stateful tokens; with nil there are none.
+	Tokens *token.Store
 	// Log is nil to log nothing.
 	Log *slog.Logger
 }
@@ -35,12 +38,15 @@ type Registry struct {
 	// Immutable.
 	settings  func() *config.Settings
 	log       *slog.Logger
+	tokens    *token.Store // may be nil
+	throttle  *throttle
 	directory directory
 	// check compares a stored password with what was offered.
 	check func(ctx context.Context, p *password.Password, offered string) (bool, error)
 
 	// Any goroutine.
 	serial   atomic.Uint64 // of the latest reading of a definition
+	warned   atomic.Bool   // that tokens are taken whatever host they are for
 	writable atomic.Bool   // whether definitions may be changed; as of lately
 
 	mu           sync.Mutex // guards the fields below; taken before Group.mu
@@ -61,6 +67,8 @@ func NewRegistry(o Options) *Registry {
 	r := &Registry{
 		settings:  o.Settings,
 		log:       o.Log,
+		tokens:    o.Tokens,
+		throttle:  newThrottle(),
 		directory: directory{path: o.Directory, log: o.Log},
 		check:     password.NewChecker().Check,
 		groups:    make(map[string]*Group),

@@ -158,20 +158,53 @@ func (p *Password) Validate() error {
 	return p.unusable
 }
 
-// Work estimates what one check costs, in PBKDF2 iterations; it is 0 for what
-// takes no time worth mentioning. It serves for comparison only.
-func (p *Password) Work() uint64 {
+// Secret reports whether p accepts only who knows something.
+func (p *Password) Secret() bool {
+	switch p.stored.Type {
+	case typePlain:
+		return p.unusable == nil && *p.stored.Key != ""
+	case typePBKDF2, typeBcrypt:
+		return p.unusable == nil
+	default:
+		return false
+	}
+}
+
+// Cost is what one check against a password computes. Checks of equal cost take
+// equally long; the zero value takes no time worth mentioning.
+type Cost struct {
+	kind           string
+	rounds, blocks int
+}
+
+// Work estimates the cost in PBKDF2 iterations. It serves for comparison only.
+func (c Cost) Work() uint64 {
 	// bcryptUnit is roughly how many iterations one round of bcrypt takes.
 	const bcryptUnit = 200
-	switch {
-	case p == nil || p.unusable != nil:
-		return 0
-	case p.stored.Type == typeBcrypt:
-		return bcryptUnit << p.cost
-	case p.stored.Type == typePBKDF2:
-		return uint64(p.cost) * uint64(blocks(p.key))
+	switch c.kind {
+	case typeBcrypt:
+		return bcryptUnit << c.rounds
+	case typePBKDF2:
+		return uint64(c.rounds) * uint64(c.blocks)
 	default:
 		return 0
+	}
+}
+
+// Work is the work of p's cost.
+func (p *Password) Work() uint64 { return p.Cost().Work() }
+
+// Cost tells what one check against p computes.
+func (p *Password) Cost() Cost {
+	switch {
+	case p == nil || p.unusable != nil:
+		return Cost{}
+	case p.stored.Type == typeBcrypt:
+		return Cost{kind: typeBcrypt, rounds: p.cost, blocks: 1}
+	case p.stored.Type == typePBKDF2:
+		return Cost{kind: typePBKDF2, rounds: p.cost, blocks: blocks(p.key)}
+	default:
+		return Cost{}
 	}
 }
 

@@ -49,7 +49,10 @@ func (s *session) join(ctx context.Context, m *Message) error {
 	}
 	box := mailbox.NewCalling[*group.Event](s.server.limits.Events, s.turns.call)
 	joined, err := s.server.registry.Join(ctx, m.Group,
-		group.Credentials{Username: m.Username, Password: m.Password, Token: m.Token},
+		group.Credentials{
+			Username: m.Username, Password: m.Password, Token: m.Token,
+			Address: group.ParseAddress(s.address),
+		},
 		group.Newcomer{ID: s.id, Kind: group.WebSocketMember, Data: m.Data, Address: s.address, Mailbox: box})
 	if err != nil {
 		return s.refuse(ctx, m.Group, err)
