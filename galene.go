@@ -40,9 +40,6 @@ const (
 	requestsTimeout = 2 * time.Second // for HTTP requests in progress
 )
 
-// shutdownMessage is what users are told when the server ends.
-const shutdownMessage = "server is shutting down"
-
 // Exit statuses.
 const (
 	statusDone   = 0
@@ -175,7 +172,10 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 		Tokens:    tokens,
 		Log:       log,
 	})
-	sessions := signalling.NewServer(signalling.Options{Registry: registry, Engine: engine, Log: log})
+	sessions := signalling.NewServer(signalling.Options{
+		Registry: registry, Engine: engine, Log: log,
+		Configured: func() config.Limits { return settings.Settings().Limits },
+	})
 	web, err := webserver.New(webserver.Options{
 		Registry:        registry,
 		WebSockets:      sessions,
@@ -220,7 +220,7 @@ func (p *parts) operate(ctx context.Context, listener net.Listener) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		p.log.Info(shutdownMessage)
+		p.log.Info(signalling.Farewell)
 	case err = <-served:
 	}
 
@@ -233,7 +233,7 @@ func (p *parts) operate(ctx context.Context, listener net.Listener) error {
 	ending.Go(func() {
 		limit, cancel := context.WithTimeout(background, sessionsTimeout)
 		defer cancel()
-		p.registry.Shutdown(shutdownMessage)
+		p.registry.Shutdown(signalling.Farewell)
 		p.sessions.Shutdown(limit)
 	})
 	ending.Wait()

@@ -42,6 +42,9 @@ type Settings struct {
 	// PublicServer allows every origin for WebSocket, WHIP and status.
 	PublicServer bool `json:"publicServer,omitempty"`
 
+	// Limits bounds what clients may do.
+	Limits Limits `json:"limits,omitzero"`
+
 	// Admin is how administrators were listed long ago. It is ignored.
 	Admin []json.RawMessage `json:"admin,omitempty"`
 }
@@ -154,6 +157,9 @@ func (s *Settings) validate() error {
 	}
 	if u, err := url.Parse("//" + s.CanonicalHost); err != nil || u.Host != s.CanonicalHost {
 		errs = append(errs, errors.New("field \"canonicalHost\": not a host with an optional port"))
+	}
+	if err := s.Limits.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

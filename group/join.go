@@ -147,6 +147,9 @@ func (r *Registry) add(name string, d *Description, who identity, n Newcomer) (*
 	if d.Redirect != "" {
 		return nil, &JoinError{Redirect: d.Redirect}
 	}
+	if n.Data.size() > r.limits().UserDataBytes {
+		return nil, refuse(textTooMuchData, ErrDataTooLarge)
+	}
 	m, created, refusal := r.addLocking(name, d, who, n)
 	if created {
 		r.logWarnings(name, d)
@@ -212,7 +215,7 @@ func (g *Group) closedLocked(now time.Time) *JoinError {
 	}
 }
 
-// insertLocked adds n as a member unless its identifier or data forbid it.
+// insertLocked adds n as a member unless its identifier forbids it.
 func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 	switch {
 	case n.ID == "":
@@ -221,8 +224,6 @@ func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 		return nil, refuse(textLongID, nil)
 	case g.members[n.ID] != nil:
 		return nil, refuse(textDuplicateID, nil)
-	case n.Data.size() > maxMemberDataBytes:
-		return nil, refuse(textTooMuchData, ErrDataTooLarge)
 	}
 	m := &Member{
 		group:         g,

@@ -95,13 +95,14 @@ func (m *Member) Data() Data {
 // members get [MemberChanged], this one included. It returns [ErrNotMember] or
 // [ErrDataTooLarge].
 func (m *Member) UpdateData(patch Data) error {
+	limit := m.group.registry.limits().UserDataBytes
 	m.group.mu.Lock()
 	defer m.group.mu.Unlock()
 	if m.left {
 		return ErrNotMember
 	}
 	merged := m.data.Merge(patch)
-	if merged.size() > maxMemberDataBytes {
+	if merged.size() > limit {
 		return ErrDataTooLarge
 	}
 	m.data = merged

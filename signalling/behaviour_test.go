@@ -323,7 +323,7 @@ func TestShutdownTellsClients(t *testing.T) {
 		silent := b.client("silent")
 		synctest.Wait()
 		start := time.Now()
-		b.server.registry.Shutdown(farewell)
+		b.server.registry.Shutdown(Farewell)
 		b.server.Shutdown(t.Context())
 		if took := time.Since(start); took > flushTimeout+lingerTimeout {
 			t.Errorf("Shutdown took %v", took)
@@ -361,7 +361,7 @@ func TestShutdownDoesNotWaitForClientsThatHang(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		start := time.Now()
-		b.server.registry.Shutdown(farewell)
+		b.server.registry.Shutdown(Farewell)
 		b.server.Shutdown(ctx)
 		if took := time.Since(start); took != 100*time.Millisecond {
 			t.Errorf("Shutdown took %v, want 100 ms", took)

@@ -11,7 +11,7 @@ import (
 // nobody is there to hear what is still to be said.
 func (s *session) read() (orderly bool) {
 	defer s.recovered("read")
-	rate := newThrottle(s.server.limits, time.Now())
+	rate := newThrottle(s.limits, time.Now())
 	for {
 		frame, err := s.pipe.Read()
 		if err != nil {

@@ -18,8 +18,10 @@ import (
 type session struct {
 	// Immutable.
 	server  *Server
+	limits  Limits // as they were when the client came
 	pipe    Pipe
 	address string
+	counted string // the address that has the connection in its count; may be empty
 	out     *writer
 	in      chan inbound                 // from the reader
 	media   *mailbox.Mailbox[mediaEvent] // from connections
@@ -66,9 +68,10 @@ var errPanicked = errors.New("signalling: panic")
 
 // newSession prepares for a client, who is dropped when ctx ends. The caller calls
 // run.
-func newSession(ctx context.Context, server *Server, p Pipe, address string) *session {
+func newSession(ctx context.Context, server *Server, limits Limits, p Pipe, address string) *session {
 	s := &session{
 		server:  server,
+		limits:  limits,
 		pipe:    p,
 		address: address,
 		in:      make(chan inbound, readAhead),
@@ -80,11 +83,11 @@ func newSession(ctx context.Context, server *Server, p Pipe, address string) *se
 	// Whatever waits for something on behalf of a client that is gone gives up.
 	work, giveUp := context.WithCancel(ctx)
 	s.giveUp = giveUp
-	s.out = newWriter(s.pipe, s.server.limits, func() {
+	s.out = newWriter(s.pipe, limits, func() {
 		giveUp()
 		s.turns.call()
 	})
-	s.media = mailbox.NewCalling[mediaEvent](server.limits.Events, s.turns.call)
+	s.media = mailbox.NewCalling[mediaEvent](limits.Events, s.turns.call)
 	s.turns.do = func() bool { return s.turn(work) }
 	s.unbind = context.AfterFunc(ctx, s.out.drop)
 	return s

@@ -38,17 +38,28 @@ func newUpgrader() *websocket.Upgrader {
 // ServeWebSocket upgrades a request and serves the client. It returns when the
 // client has its answer, so that what the HTTP server keeps for a request is
 // given back; [Server.Shutdown] ends and awaits what goes on. A request that is
-// no upgrade is answered with 400. The caller has checked the origin.
+// no upgrade is answered with 400, and one too many from its address with 429. The caller has checked the origin.
 func (s *Server) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
-	c, err := s.upgrader.Upgrade(w, r, nil)
-	if err != nil {
-		s.log.Debug("not a websocket", "address", r.RemoteAddr, "error", err)
+	limits, address := s.limits(), r.RemoteAddr
+	if !s.addresses.enter(address, limits.Connections) {
+		s.log.Warn("too many connections from one address", "address", address)
+		http.Error(w, "too many connections from your address", http.StatusTooManyRequests)
 		return
 	}
-	p := newWebSocket(c, s.limits.MessageBytes, s.buffers)
-	if session := s.admit(context.WithoutCancel(r.Context()), p, r.RemoteAddr); session != nil {
-		go s.serve(session)
+	c, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		s.log.Debug("not a websocket", "address", address, "error", err)
+		s.addresses.leave(address)
+		return
 	}
+	p := newWebSocket(c, limits.MessageBytes, s.buffers)
+	session := s.admit(context.WithoutCancel(r.Context()), limits, p, address)
+	if session == nil {
+		s.addresses.leave(address)
+		return
+	}
+	session.counted = address
+	go s.serve(session)
 }
 
 // webSocket is the pipe of a WebSocket.
