@@ -48,6 +48,7 @@ func TestLongClientIDIsRefused(t *testing.T) {
 func TestPanicEndsOneClientOnly(t *testing.T) {
 	t.Parallel()
 	withBench(t, open, func(b *bench) {
+		b.panics = true
 		a := b.joined("a", "test", "anna", "x")
 		c := b.joined("c", "test", "carl", "")
 		c.send(`{"type":"offer","id":"s","sdp":"panic"}`)
