@@ -21,8 +21,10 @@ import (
 	"galene/group"
 )
 
-// churners is how many clients come and go at a time.
-const churners = 200
+const (
+	churners = 200 // clients that come and go at a time
+	enough   = 50  // that join at least, however slow the machine is
+)
 
 // Clients come, talk, moderate each other and go, some without a word, for a
 // while, which GALENE_CHURN can make longer. Afterwards nothing of them is left:
@@ -48,22 +50,23 @@ func TestChurnOfWebSocketsLeavesNothingBehind(t *testing.T) { // not parallel: i
 	url := "ws" + strings.TrimPrefix(h.URL, "http")
 
 	before := runtime.NumGoroutine()
-	ctx, cancel := context.WithTimeout(t.Context(), span)
+	ctx, cancel := context.WithTimeout(t.Context(), span+2*patience)
 	defer cancel()
+	end := time.Now().Add(span)
 	var joined, heard atomic.Int64
 	var wg sync.WaitGroup
 	for i := range churners {
 		wg.Go(func() {
 			random := rand.New(rand.NewPCG(7, uint64(i)))
-			for ctx.Err() == nil {
+			for ctx.Err() == nil && (time.Now().Before(end) || joined.Load() < enough) {
 				churnOnce(ctx, t, url, random, i, &joined, &heard)
 			}
 		})
 	}
 	wg.Wait()
 	t.Logf("%d joined, and heard %d messages", joined.Load(), heard.Load())
-	if joined.Load() == 0 {
-		t.Error("nobody has joined")
+	if joined.Load() < enough {
+		t.Errorf("%d joined, want at least %d", joined.Load(), enough)
 	}
 
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {

@@ -97,15 +97,19 @@ func (s *Server) Serve(ctx context.Context, p Pipe, address string) {
 // admit makes a session for a client, or turns it away and returns nil if the
 // server is about to end.
 func (s *Server) admit(ctx context.Context, l Limits, p Pipe, address string) *session {
+	session := newSession(ctx, s, l, p, address)
 	s.mu.Lock()
-	if !s.stopping {
-		defer s.mu.Unlock()
-		session := newSession(ctx, s, l, p, address)
+	refused := s.stopping
+	if !refused {
 		s.sessions[session] = struct{}{}
 		s.running.Add(1)
-		return session
 	}
 	s.mu.Unlock()
+	if !refused {
+		return session
+	}
+	session.unbind()
+	session.giveUp()
 	_ = p.Close(websocket.CloseNormalClosure, Farewell, time.Now().Add(writeTimeout))
 	p.Cut()
 	return nil
