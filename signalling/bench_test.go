@@ -94,8 +94,10 @@ func newBench(t *testing.T, l Limits, dir string) *bench {
 		t: t, engine: &fakeEngine{}, settings: settings, journal: &journal,
 		names: make(map[string]any), clients: make(map[string]*client),
 	}
-	b.server = newServer(Options{Registry: registry, Log: log, Limits: l,
-		Configured: func() config.Limits { return settings.Limits }}, b.engine)
+	b.server = newServer(Options{
+		Registry: registry, Log: log, Limits: l,
+		Configured: func() config.Limits { return settings.Limits },
+	}, b.engine)
 	b.ctx, b.cancel = context.WithCancel(t.Context())
 	return b
 }
