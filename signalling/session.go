@@ -86,7 +86,7 @@ func newSession(ctx context.Context, server *Server, limits Limits, p Pipe, addr
 	s.out = newWriter(s.pipe, limits, func() {
 		giveUp()
 		s.turns.call()
-	})
+	}, func(r any) { s.logPanic("write", r) })
 	s.media = mailbox.NewCalling[mediaEvent](limits.Events, s.turns.call)
 	s.turns.do = func() bool { return s.turn(work) }
 	s.unbind = context.AfterFunc(ctx, s.out.drop)
@@ -117,10 +117,15 @@ func (s *session) stop() {
 // recovered ends the session, and nothing else, after a panic in what.
 func (s *session) recovered(what string) {
 	if r := recover(); r != nil {
-		s.server.log.Error("panic in session", "in", what, "panic", fmt.Sprint(r),
-			"address", s.address, "stack", string(debug.Stack()))
+		s.logPanic(what, r)
 		s.out.drop()
 	}
+}
+
+// logPanic is called by whoever has recovered r, on the same stack.
+func (s *session) logPanic(what string, r any) {
+	s.server.log.Error("panic in session", "in", what, "panic", fmt.Sprint(r),
+		"address", s.address, "stack", string(debug.Stack()))
 }
 
 // turn handles what has arrived, one thing after another, and ends the session
@@ -146,7 +151,7 @@ func (s *session) turn(ctx context.Context) (more bool) {
 func (s *session) handle(ctx context.Context) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("panic in session", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			s.logPanic("turn", r)
 			s.end = errPanicked
 		}
 	}()

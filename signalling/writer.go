@@ -18,6 +18,8 @@ type writer struct {
 	limits Limits
 	lost   func()        // called when nothing will be written any more; blocks nobody
 	done   chan struct{} // closed by then
+	// panicked reports what a pipe has panicked with.
+	panicked func(any)
 
 	ends sync.Once // closes done
 
@@ -46,8 +48,8 @@ type closeFrame struct {
 	deadline time.Time // for all that is still to be written
 }
 
-func newWriter(p Pipe, l Limits, lost func()) *writer {
-	return &writer{pipe: p, limits: l, lost: lost, done: make(chan struct{})}
+func newWriter(p Pipe, l Limits, lost func(), panicked func(any)) *writer {
+	return &writer{pipe: p, limits: l, lost: lost, panicked: panicked, done: make(chan struct{})}
 }
 
 // send queues frame, which is not changed and may be shared, until flush is
@@ -120,8 +122,15 @@ func (w *writer) end() {
 }
 
 // run writes until nothing is queued, or the client fails to read. Whoever calls
-// it has set active.
+// it has set active. A panic is the end of this client only.
 func (w *writer) run() {
+	defer func() {
+		if r := recover(); r != nil {
+			w.drop()
+			w.end()
+			w.panicked(r)
+		}
+	}()
 	var batch [][]byte
 	for {
 		var last *closeFrame
