@@ -130,7 +130,7 @@ func (r *Registry) passwordPrincipal(ctx context.Context, group string, c Creden
 	}
 	if ok {
 		p := l.identity(administrators, user, named).principal("")
-		p.ServerAdmin = true
+		p.ServerAdmin, p.Permissions = true, NewPermissions(PermissionAdmin)
 		return p, nil
 	}
 	if group == "" {

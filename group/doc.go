@@ -7,6 +7,16 @@
 // session as an [Event] in its mailbox. Nothing here knows how members are
 // connected or how media travels.
 //
+// # Authorisation
+//
+// [Registry.Join] and [Registry.Authenticate] find out who somebody is, by a
+// password, a stateful token or a JSON Web Token, and give a value that never
+// changes in place. Passwords are computed outside of all locks, a bounded
+// number at a time, and given up with their context or after a while. Refusals
+// take the same computations for every username, and who fails too often is not
+// looked at. A member makes tokens within what it may do itself, in its own
+// group; the word "system" is a permission that nobody can be given.
+//
 // # Ownership
 //
 // Everything may be called from any goroutine. Registry.mu is taken before

@@ -51,7 +51,7 @@ func (t tag) same(info fs.FileInfo) bool {
 
 // stat describes the file; nil without an error if there is none.
 func (s *Store) stat() (fs.FileInfo, error) {
-	info, err := os.Stat(s.path)
+	info, err := os.Stat(s.path) //nolint:gosec // the path is the administrator's
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -150,6 +150,7 @@ func load(data []byte) *contents {
 	c := newContents(entries)
 	c.problems = problems
 	c.torn = len(data) > 0 && data[len(data)-1] != '\n'
+	c.lines = 1 + bytes.Count(data, []byte{'\n'})
 	c.digest = sha256.Sum256(data)
 	return c
 }
@@ -387,7 +388,7 @@ func (s *Store) makeDirectory() (*directory, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return dir, err
 	}
-	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil { //nolint:gosec // the path is the administrator's
 		return nil, fmt.Errorf("token: %w", err)
 	}
 	if above, err := os.OpenRoot(filepath.Dir(filepath.Dir(s.path))); err == nil {

@@ -12,7 +12,7 @@ import (
 const (
 	maxFileBytes  = 64 << 20
 	maxEntryBytes = 64 << 10 // of one value that does not stand on a line of its own
-	maxPatience   = 1024     // problems after which values no longer go beyond their line
+	maxPatience   = 64       // problems after which values no longer go beyond their line
 )
 
 // entry is one token of the file, with the text it was read from: an entry that

@@ -70,6 +70,7 @@ type contents struct {
 	index    map[key]int // of entries
 	problems []problem
 	torn     bool // the last line has no end
+	lines    int  // number of the last line
 	tag      tag
 	digest   digest // of the file's bytes
 }
@@ -82,7 +83,7 @@ func keyOf(name string) key { return sha256.Sum256([]byte(name)) }
 
 // Open returns the store of the file at path, which need not exist: the file and
 // its directory are made when they are needed. What a crash has left beside it
-// is removed. A file that cannot be read is logged; the store's operations fail
+// is removed, and a torn last line is put aside. A file that cannot be read is logged; the store's operations fail
 // until that is mended. With a nil log, nothing is logged.
 func Open(path string, log *slog.Logger) (*Store, error) {
 	if path == "" || strings.HasSuffix(path, "/") {
@@ -97,8 +98,23 @@ func Open(path string, log *slog.Logger) (*Store, error) {
 	if err := s.removeLeftovers(); err != nil {
 		log.Warn("leftovers of the tokens file not removed", "file", path, "error", err)
 	}
-	_ = s.refresh() // it is logged
+	if s.refresh() == nil { // otherwise it is logged
+		s.repair()
+	}
 	return s, nil
+}
+
+// repair takes the last line out of the file if a crash has torn it, so that
+// programs which are less forgiving can read the file. Nobody was told that what
+// it was about to say is stored.
+func (s *Store) repair() {
+	c := s.current
+	if n := len(c.problems); !c.torn || n == 0 || c.problems[n-1].line != c.lines {
+		return
+	}
+	if err := s.rewrite(c.entries); err != nil {
+		s.log.Warn("tokens file: torn line not removed", "file", s.path, "error", err)
+	}
 }
 
 // Get returns the token called name, or [ErrNotExist].

@@ -96,10 +96,18 @@ func (c *Client) ID() string { return c.id }
 
 // Join enters a group and returns the answer. A refusal is a [JoinError].
 func (c *Client) Join(ctx context.Context, group, username, password string) (Message, error) {
-	err := c.Send(Message{
-		Type: "join", Kind: "join", Group: group, Username: &username, Password: password,
-	})
-	if err != nil {
+	return c.join(ctx, Message{Group: group, Username: &username, Password: password})
+}
+
+// JoinToken is Join with a token instead of a password, and a username unless it
+// is nil.
+func (c *Client) JoinToken(ctx context.Context, group string, username *string, token string) (Message, error) {
+	return c.join(ctx, Message{Group: group, Username: username, Token: token})
+}
+
+func (c *Client) join(ctx context.Context, m Message) (Message, error) {
+	m.Type, m.Kind = "join", "join"
+	if err := c.Send(m); err != nil {
 		return Message{}, err
 	}
 	m, err := c.WaitMessage(ctx, func(m Message) bool {
