@@ -233,9 +233,9 @@ func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 		kind:          n.Kind,
 		mailbox:       n.Mailbox,
 		joinedAllowed: who.permissions,
-		permissions:   who.permissions,
 		data:          n.Data,
 	}
+	m.permitLocked(who.permissions)
 	g.addLocked(m)
 	return m, nil
 }

@@ -2,6 +2,7 @@ package group
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"galene/mailbox"
 )
@@ -53,6 +54,8 @@ type Member struct {
 	mailbox       *mailbox.Mailbox[*Event] // may be nil
 	joinedAllowed Permissions              // permissions at the time of joining
 
+	shown atomic.Pointer[Permissions] // a copy of permissions, for any goroutine
+
 	// Guarded by group.mu.
 	permissions Permissions
 	data        Data
@@ -77,11 +80,14 @@ func (m *Member) Kind() MemberKind { return m.kind }
 // Address is the network address from which it came, as it was given.
 func (m *Member) Address() string { return m.address }
 
-// Permissions is what the member may do now.
-func (m *Member) Permissions() Permissions {
-	m.group.mu.Lock()
-	defer m.group.mu.Unlock()
-	return m.permissions
+// Permissions is what the member may do now. It takes no lock: it is asked for
+// with each message.
+func (m *Member) Permissions() Permissions { return *m.shown.Load() }
+
+// permitLocked changes what the member may do.
+func (m *Member) permitLocked(p Permissions) {
+	m.permissions = p
+	m.shown.Store(&p)
 }
 
 // Data is what the member has stored with itself.

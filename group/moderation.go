@@ -33,7 +33,7 @@ func (g *Group) SetPermission(target string, c PermissionChange) error {
 	if err != nil {
 		return err
 	}
-	m.permissions = m.changedPermissions(c)
+	m.permitLocked(m.changedPermissions(c))
 	m.post(NewEvent(g, PermissionsChanged{
 		Permissions: m.permissions,
 		Status:      g.statusLocked(),

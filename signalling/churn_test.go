@@ -96,15 +96,23 @@ func churnOnce(ctx context.Context, t *testing.T, url string, random *rand.Rand,
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	defer func() { _ = c.Close() }()
+	decided := make(chan struct{}) // closed when it has joined, or the connection has ended
 	reading.Go(func() {
+		var once sync.Once
+		decide := func() { once.Do(func() { close(decided) }) }
+		defer decide()
 		for {
 			_, frame, err := c.ReadMessage()
 			if err != nil {
 				return
 			}
 			heard.Add(1)
-			if bytes.Contains(frame, []byte(`"kind":"join"`)) {
+			switch {
+			case bytes.Contains(frame, []byte(`"kind":"join"`)):
 				joined.Add(1)
+				decide()
+			case bytes.Contains(frame, []byte(`"kind":"fail"`)):
+				decide()
 			}
 		}
 	})
@@ -116,6 +124,12 @@ func churnOnce(ctx context.Context, t *testing.T, url string, random *rand.Rand,
 	ok := say(`{"type":"handshake","version":["2"],"id":"%d"}`, i) &&
 		say(`{"type":"join","kind":"join","group":%q,"username":%s}`, in, who) &&
 		say(`{"type":"request","request":{"":["audio","video"]}}`)
+	if random.IntN(10) > 0 { // otherwise it does not even wait
+		select {
+		case <-decided:
+		case <-ctx.Done():
+		}
+	}
 	for n := random.IntN(20); ok && n > 0 && ctx.Err() == nil; n-- {
 		ok = say("%s", churnMessage(random, i, random.IntN(churners)))
 		time.Sleep(time.Duration(random.IntN(20)) * time.Millisecond)
