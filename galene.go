@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,11 +26,10 @@ import (
 
 	"galene/config"
 	"galene/group"
-	"galene/rtpconn"
+	"galene/ice"
 	"galene/signalling"
 	"galene/static"
 	"galene/token"
-	"galene/udpmux"
 	"galene/webserver"
 )
 
@@ -129,16 +129,6 @@ func checkSurroundings(flags config.Flags, log *slog.Logger) {
 		log.Warn("no groups directory: nobody can enter a group until it is made",
 			"directory", flags.Groups, "error", err)
 	}
-	servers := filepath.Join(flags.Data, "ice-servers.json")
-	if _, err := os.Stat(servers); err == nil {
-		log.Warn("ICE servers have no effect in this version", "file", servers)
-	}
-	if flags.Turn != "" && flags.Turn != "auto" {
-		log.Warn("-turn has no effect in this version: there is no built-in TURN server")
-	}
-	if flags.RelayOnly {
-		log.Warn("-relay-only has no effect in this version")
-	}
 	const enough = 65535
 	if limit, ok := fileLimit(); ok && limit < enough {
 		log.Warn("few files may be open at once, which limits the number of clients",
@@ -155,30 +145,33 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 	}
 	defer func() { _ = listener.Close() }() // closed already, unless an error follows
 
-	engine, closeMedia, err := openMedia(flags, log)
+	settings := config.Open(filepath.Join(flags.Data, "config.json"), log)
+	parts := &parts{log: log}
+	media, err := openMedia(flags, settings.Settings(), listener, parts.certificate, log)
 	if err != nil {
 		return err
 	}
-	defer closeMedia()
+	defer media.close()
+	parts.servers = media.servers
 
-	settings := config.Open(filepath.Join(flags.Data, "config.json"), log)
 	tokens, err := token.Open(filepath.Join(flags.Data, "var", "tokens.jsonl"), log)
 	if err != nil {
 		return err
 	}
-	registry := group.NewRegistry(group.Options{
+	parts.tokens = tokens
+	parts.registry = group.NewRegistry(group.Options{
 		Directory: flags.Groups,
 		Settings:  settings.Settings,
 		Tokens:    tokens,
 		Log:       log,
 	})
-	sessions := signalling.NewServer(signalling.Options{
-		Registry: registry, Engine: engine, Log: log,
+	parts.sessions = signalling.NewServer(signalling.Options{
+		Registry: parts.registry, Engine: media.engine, RTCConfiguration: media.forClient, Log: log,
 		Configured: func() config.Limits { return settings.Settings().Limits },
 	})
-	web, err := webserver.New(webserver.Options{
-		Registry:        registry,
-		WebSockets:      sessions,
+	parts.web, err = webserver.New(webserver.Options{
+		Registry:        parts.registry,
+		WebSockets:      parts.sessions,
 		Settings:        settings.Settings,
 		Static:          static.Files(),
 		StaticDirectory: flags.Static,
@@ -190,9 +183,10 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 		return err
 	}
 
+	parts.servers.Refresh() // so that the first client gets all of them
 	log.Info("listening", "version", version(), "address", listener.Addr().String(), "tls", !flags.Insecure)
 	announce(listener.Addr())
-	return (&parts{registry, tokens, sessions, web, log}).operate(ctx, listener)
+	return parts.operate(ctx, media.web)
 }
 
 // parts are what runs until the server ends.
@@ -201,7 +195,14 @@ type parts struct {
 	tokens   *token.Store
 	sessions *signalling.Server
 	web      *webserver.Server
+	servers  *ice.Source
 	log      *slog.Logger
+}
+
+// certificate returns the web server's certificate. It is not called before
+// that has been made.
+func (p *parts) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return p.web.Certificate(hello)
 }
 
 // operate runs the parts until ctx ends or the web server fails, and ends them
@@ -214,6 +215,7 @@ func (p *parts) operate(ctx context.Context, listener net.Listener) error {
 
 	running.Go(func() { p.registry.Run(background) })
 	running.Go(func() { p.tokens.Run(background) })
+	running.Go(func() { p.servers.Run(background) })
 	served := make(chan error, 1)
 	running.Go(func() { served <- p.web.Serve(listener) })
 
@@ -238,35 +240,6 @@ func (p *parts) operate(ctx context.Context, listener net.Listener) error {
 	})
 	ending.Wait()
 	return err
-}
-
-// openMedia opens the sockets for media, unless each connection is to have its
-// own, and what makes connections on them.
-func openMedia(flags config.Flags, log *slog.Logger) (*rtpconn.Engine, func(), error) {
-	options := rtpconn.Options{Loopback: flags.Loopback, MDNS: flags.MDNS, Log: log}
-	closeMux := func() {}
-	if ports := flags.UDPRange; ports == (config.PortRange{}) || ports.Single() {
-		mux, err := udpmux.Listen(udpmux.Options{Port: int(ports.Min), Loopback: flags.Loopback, Log: log})
-		if err != nil {
-			return nil, nil, fmt.Errorf("cannot open the UDP port for media (-udp-range chooses another one): %w", err)
-		}
-		log.Info("media is on one UDP port", "port", mux.Port())
-		options.Mux = mux
-		closeMux = func() { logError(log, "cannot close the UDP port", mux.Close()) }
-	} else {
-		log.Info("media is on a range of UDP ports", "first", ports.Min, "last", ports.Max)
-		options.PortMin, options.PortMax = ports.Min, ports.Max
-	}
-
-	engine, err := rtpconn.NewEngine(options)
-	if err != nil {
-		closeMux()
-		return nil, nil, fmt.Errorf("prepare for media: %w", err)
-	}
-	return engine, func() {
-		logError(log, "cannot close all connections", engine.Close())
-		closeMux()
-	}, nil
 }
 
 func logError(log *slog.Logger, message string, err error) {

@@ -184,3 +184,15 @@ func memory(b *testing.B, server *testkit.Process) int64 {
 	}
 	return used
 }
+
+func cpu(b *testing.B, server *testkit.Process) time.Duration {
+	b.Helper()
+	used, err := server.CPU()
+	if errors.Is(err, errors.ErrUnsupported) {
+		b.Skip(err)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return used
+}

@@ -25,7 +25,12 @@ import (
 	"galene/signalling"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if endpoint := os.Getenv(idleClientsEndpoint); endpoint != "" {
+		os.Exit(idleClients(endpoint, os.Stdin, os.Stdout))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what has to happen.
 const patience = time.Minute
@@ -382,22 +387,6 @@ func TestExitStatus(t *testing.T) {
 				t.Errorf("run(%q) logged %d errors, want one:\n%s", tt.args, n, &printed)
 			}
 		})
-	}
-}
-
-func TestStartSaysWhatHasNoEffect(t *testing.T) {
-	t.Parallel()
-	directory, flags := place(t)
-	if err := os.WriteFile(filepath.Join(directory, "data", "ice-servers.json"), []byte("[]"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := launch(t, append(flags, "-http", "127.0.0.1:0", "-turn", ":1194", "-relay-only")...)
-	p.address(t)
-	p.stop(t)
-	for _, mention := range []string{"ice-servers.json", "-turn has no effect", "-relay-only has no effect"} {
-		if !strings.Contains(p.stderr.String(), mention) {
-			t.Errorf("%q is not in the log:\n%s", mention, p.stderr)
-		}
 	}
 }
 

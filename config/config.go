@@ -3,7 +3,8 @@
 //
 // [Store] keeps the current [Settings] and notices changes of the file. [Read]
 // and [Decode] read any strict JSON file, and say in which line and field a
-// mistake is; group definitions use them too, and share [User].
+// mistake is; group definitions use them too, and share [User]. [Replace],
+// [Create] and [Remove] change files so that no crash leaves half of one.
 //
 // # Ownership
 //
@@ -30,6 +31,9 @@ type Settings struct {
 	Users map[string]User `json:"users,omitempty"`
 	// WritableGroups allows group definitions to be changed over HTTP.
 	WritableGroups bool `json:"writableGroups,omitempty"`
+	// RecheckMembers applies changes of a group's users to those who are in
+	// the group already, and has them leave when it is closed or deleted.
+	RecheckMembers bool `json:"recheckMembers,omitempty"`
 	// CanonicalHost is the host, with an optional port, that browsers are
 	// sent to and that tokens have to be for; any if empty.
 	CanonicalHost string `json:"canonicalHost,omitempty"`
@@ -44,6 +48,12 @@ type Settings struct {
 
 	// Limits bounds what clients may do.
 	Limits Limits `json:"limits,omitzero"`
+	// PublicAddresses are what clients reach the server by, if it is behind a
+	// NAT; at most one of each family. They are read at the start only.
+	PublicAddresses []string `json:"publicAddresses,omitempty"`
+	// TURNPeers lists further hosts that clients may reach through the built-in
+	// TURN server; see [ParsePeers]. They are read at the start only.
+	TURNPeers []string `json:"turnPeers,omitempty"`
 
 	// Admin is how administrators were listed long ago. It is ignored.
 	Admin []json.RawMessage `json:"admin,omitempty"`
@@ -119,6 +129,10 @@ func (s *Store) warn(settings *Settings) {
 	if settings.Admin != nil && s.current.Load().Admin == nil {
 		s.log.Warn("obsolete field ignored, use users", "file", s.path, "field", "admin")
 	}
+	if settings.PublicServer && !s.current.Load().PublicServer {
+		s.log.Warn("every web site may use this server's groups in the name of its visitors",
+			"file", s.path, "field", "publicServer")
+	}
 	for name, user := range settings.Users {
 		if err := user.Password.Validate(); err != nil {
 			s.log.Warn("user cannot log in", "file", s.path, "username", name, "error", err)
@@ -160,6 +174,17 @@ func (s *Settings) validate() error {
 	}
 	if err := s.Limits.validate(); err != nil {
 		errs = append(errs, err)
+	}
+	if _, err := ParsePublicAddresses(s.PublicAddresses); err != nil {
+		errs = append(errs, fmt.Errorf("field \"publicAddresses\": %w", err))
+	}
+	if len(s.TURNPeers) > maxTURNPeers {
+		errs = append(errs, fmt.Errorf("field \"turnPeers\": more than %d elements", maxTURNPeers))
+	}
+	for _, peers := range s.TURNPeers {
+		if _, err := ParsePeers(peers); err != nil {
+			errs = append(errs, fmt.Errorf("field \"turnPeers\": %w", err))
+		}
 	}
 	return errors.Join(errs...)
 }

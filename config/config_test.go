@@ -70,14 +70,16 @@ func TestSettingsMayBeALinkToElsewhere(t *testing.T) {
 func TestSettingsReadEveryField(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.json")
-	write(t, path, `{"users":{"root":{"password":"x","permissions":"admin"}},"writableGroups":true,
+	write(t, path, `{"users":{"root":{"password":"x","permissions":"admin"}},"writableGroups":true,"recheckMembers":true,
 		"canonicalHost":"a.example","proxyURL":"https://p.example/base/","allowOrigin":["https://o.example"],
-		"allowAdminOrigin":["*"],"publicServer":true,"admin":[{"username":"old","password":"x"}]}`)
+		"allowAdminOrigin":["*"],"publicServer":true,
+		"publicAddresses":["192.0.2.1"],"turnPeers":["10.0.0.0/8"],"admin":[{"username":"old","password":"x"}]}`)
 	var log bytes.Buffer
 	s := Open(path, slog.New(slog.NewTextHandler(&log, nil))).Settings()
-	if !s.WritableGroups || !s.PublicServer || s.CanonicalHost != "a.example" ||
+	if !s.WritableGroups || !s.RecheckMembers || !s.PublicServer || s.CanonicalHost != "a.example" ||
 		s.ProxyURL != "https://p.example/base/" || !slices.Equal(s.AllowOrigin, []string{"https://o.example"}) ||
 		!slices.Equal(s.AllowAdminOrigin, []string{"*"}) ||
+		!slices.Equal(s.PublicAddresses, []string{"192.0.2.1"}) || !slices.Equal(s.TURNPeers, []string{"10.0.0.0/8"}) ||
 		!slices.Equal(s.Users["root"].Permissions.List(), []string{"admin"}) {
 		t.Errorf("Settings() = %+v, log:\n%s", s, &log)
 	}
@@ -86,11 +88,34 @@ func TestSettingsReadEveryField(t *testing.T) {
 	}
 }
 
+func TestPublicServersAreWarnedAbout(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.json")
+	var log bytes.Buffer
+	write(t, path, `{"publicServer":true}`)
+	store := Open(path, slog.New(slog.NewTextHandler(&log, nil)))
+	warnings := func() int { return strings.Count(log.String(), "field=publicServer") }
+	if got := warnings(); got != 1 {
+		t.Errorf("%d warnings at the start, want 1:\n%s", got, &log)
+	}
+	write(t, path, `{"publicServer":true,"writableGroups":true}`)
+	if store.Settings(); warnings() != 1 {
+		t.Errorf("%d warnings after another change, want no more:\n%s", warnings(), &log)
+	}
+	write(t, path, `{}`)
+	store.Settings()
+	write(t, path, `{"publicServer":true}`)
+	if store.Settings(); warnings() != 2 {
+		t.Errorf("%d warnings when it is set again, want another:\n%s", warnings(), &log)
+	}
+}
+
 func TestSettingsRefuseBadValues(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{
 		`{"proxyURL":"p.example"}`, `{"proxyURL":"ftp://p.example/"}`, `{"proxyURL":"%"}`,
 		`{"canonicalHost":"https://a.example"}`, `{"canonicalHost":"a b"}`, `{"publicServer":"yes"}`,
+		`{"publicAddresses":["meet.example"]}`, `{"publicAddresses":["192.0.2.1","192.0.2.2"]}`, `{"turnPeers":["host"]}`,
 	} {
 		path := filepath.Join(t.TempDir(), "config.json")
 		write(t, path, data)

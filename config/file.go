@@ -15,13 +15,17 @@ import (
 	"time"
 )
 
-// maxFileBytes bounds a configuration file or group definition.
-const maxFileBytes = 4 << 20
+// MaxFileBytes bounds a file of configuration or of a group's definition.
+const MaxFileBytes = 4 << 20
 
 // settleTime is how long after its modification a file is read again even
 // though nothing seems to have changed: two writes of one size within the
-// clock of the file system look the same.
-const settleTime = 50 * time.Millisecond
+// clock of the file system look the same. Where that clock seems to count in
+// whole seconds, it is coarseSettleTime.
+const (
+	settleTime       = 50 * time.Millisecond
+	coarseSettleTime = 2100 * time.Millisecond
+)
 
 // FileError says what is wrong with a file of configuration, and where.
 type FileError struct {
@@ -49,13 +53,26 @@ type Tag struct {
 }
 
 // Same reports whether the file that info describes is still the one that was
-// read: same size, modification time and identity (inode), and old enough when
-// it was read that a later write shows in them.
+// read: same size, times of modification and change, and identity (inode), and
+// old enough when it was read that a later write shows in them.
 func (t Tag) Same(info fs.FileInfo) bool {
 	return t.info != nil && info != nil &&
 		t.info.Size() == info.Size() && t.info.ModTime().Equal(info.ModTime()) &&
-		os.SameFile(t.info, info) &&
-		t.read.Sub(t.info.ModTime()).Abs() > settleTime
+		changeTime(t.info).Equal(changeTime(info)) && os.SameFile(t.info, info) &&
+		t.settled()
+}
+
+// settled reports whether the file was old enough when it was read.
+func (t Tag) settled() bool {
+	latest := t.info.ModTime()
+	if changed := changeTime(t.info); changed.After(latest) {
+		latest = changed
+	}
+	enough := settleTime
+	if latest.Nanosecond() == 0 {
+		enough = coarseSettleTime
+	}
+	return t.read.Sub(latest).Abs() > enough
 }
 
 // Size is the file's length in bytes.
@@ -114,12 +131,12 @@ func readIn(root *os.Root, name string) ([]byte, Tag, error) {
 	if info, err = file.Stat(); err != nil {
 		return nil, Tag{}, err
 	}
-	data, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
+	data, err := io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
 	if err != nil {
 		return nil, Tag{}, err
 	}
-	if len(data) > maxFileBytes {
-		return nil, Tag{}, fmt.Errorf("larger than %d bytes", maxFileBytes)
+	if len(data) > MaxFileBytes {
+		return nil, Tag{}, fmt.Errorf("larger than %d bytes", MaxFileBytes)
 	}
 	return data, Tag{info: info, read: read}, nil
 }

@@ -20,11 +20,14 @@ type Flags struct {
 	Groups     string // directory of group definitions; "./groups/"
 	Recordings string // directory that recordings are written to; "./recordings/"
 
-	Turn      string    // address of the built-in TURN server, "auto", or empty for none; "auto"
+	Turn      TURN      // the built-in TURN server; "auto"
 	UDPRange  PortRange // ports for media; zero: one port of the system's choice
 	RelayOnly bool      // use relayed candidates only
 	MDNS      bool      // use mDNS candidates
-	Loopback  bool      // offer candidates on the loopback interface too
+	// PublicAddresses are what clients reach the server by, if the machine
+	// itself does not have them; those of config.json if there are none.
+	PublicAddresses PublicAddresses
+	Loopback        bool // offer candidates on the loopback interface too
 
 	Demo    bool // run a demonstration from a temporary directory
 	Version bool // print the version and exit
@@ -67,8 +70,8 @@ const demoAddress = "localhost:8443"
 // understood but impossible gives any other error, and nothing is written.
 func ParseFlags(args []string, output io.Writer) (Flags, error) {
 	var f Flags
-	var udpRange string
-	set := f.flagSet(output, &udpRange)
+	var unparsed unparsedFlags
+	set := f.flagSet(output, &unparsed)
 
 	if err := set.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -84,17 +87,40 @@ func ParseFlags(args []string, output io.Writer) (Flags, error) {
 		return Flags{}, &UsageError{err}
 	}
 
-	if given["udp-range"] {
-		var err error
-		if f.UDPRange, err = parsePortRange(udpRange); err != nil {
-			return Flags{}, fmt.Errorf("-udp-range: %w", err)
-		}
+	if f.Demo && !given["turn"] {
+		unparsed.turn = "" // it is for this machine
+	}
+	if err := f.parse(unparsed, given); err != nil {
+		return Flags{}, err
 	}
 	return f, nil
 }
 
-// flagSet declares the flags, to be stored in f and udpRange.
-func (f *Flags) flagSet(output io.Writer, udpRange *string) *flag.FlagSet {
+// unparsedFlags are those whose values may be impossible.
+type unparsedFlags struct {
+	turn, udpRange, publicAddress string
+}
+
+// parse reads the unparsed flags into f.
+func (f *Flags) parse(u unparsedFlags, given map[string]bool) (err error) {
+	if f.Turn, err = ParseTURN(u.turn); err != nil {
+		return fmt.Errorf("-turn: %w", err)
+	}
+	if given["udp-range"] {
+		if f.UDPRange, err = parsePortRange(u.udpRange); err != nil {
+			return fmt.Errorf("-udp-range: %w", err)
+		}
+	}
+	if u.publicAddress != "" {
+		if f.PublicAddresses, err = ParsePublicAddresses(strings.Split(u.publicAddress, ",")); err != nil {
+			return fmt.Errorf("-public-address: %w", err)
+		}
+	}
+	return nil
+}
+
+// flagSet declares the flags, to be stored in f and u.
+func (f *Flags) flagSet(output io.Writer, u *unparsedFlags) *flag.FlagSet {
 	set := flag.NewFlagSet("galene", flag.ContinueOnError)
 	set.SetOutput(output)
 	set.StringVar(&f.HTTP, "http", ":8443", "listen on `address`: host:port, or the path of a Unix socket")
@@ -103,8 +129,10 @@ func (f *Flags) flagSet(output io.Writer, udpRange *string) *flag.FlagSet {
 	set.StringVar(&f.Data, "data", "./data/", "`directory` of the configuration and the certificate")
 	set.StringVar(&f.Groups, "groups", "./groups/", "`directory` of the group definitions")
 	set.StringVar(&f.Recordings, "recordings", "./recordings/", "`directory` of the recordings")
-	set.StringVar(&f.Turn, "turn", "auto", "`address` of the built-in TURN server, \"auto\", or \"\" for none")
-	set.StringVar(udpRange, "udp-range", "",
+	set.StringVar(&u.turn, "turn", "auto", "`address` of the built-in TURN server, \"auto\", or \"\" for none")
+	set.StringVar(&u.publicAddress, "public-address", "",
+		"`addresses` that clients reach this machine by, if it is behind a NAT: an IPv4 one, an IPv6 one, or both with a comma")
+	set.StringVar(&u.udpRange, "udp-range", "",
 		"UDP `ports` for media: one port for everything, or a range min-max (default one port of the system's choice)")
 	set.BoolVar(&f.RelayOnly, "relay-only", false, "use relayed connections only")
 	set.BoolVar(&f.MDNS, "mdns", false, "use mDNS candidates")

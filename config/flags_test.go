@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -14,7 +15,7 @@ func defaultFlags() Flags {
 		Data:       "./data/",
 		Groups:     "./groups/",
 		Recordings: "./recordings/",
-		Turn:       "auto",
+		Turn:       TURN{Auto: true, Port: 1194},
 	}
 }
 
@@ -33,8 +34,14 @@ func TestParseFlagsReadsEveryFlag(t *testing.T) {
 		{"directories", "-static s -data d -groups g -recordings r", func(f *Flags) {
 			f.Static, f.Data, f.Groups, f.Recordings = "s", "d", "g", "r"
 		}},
-		{"TURN", "-turn :1194", func(f *Flags) { f.Turn = ":1194" }},
-		{"no TURN", "-turn=", func(f *Flags) { f.Turn = "" }},
+		{"TURN", "-turn :1194", func(f *Flags) { f.Turn = TURN{Port: 1194} }},
+		{"no TURN", "-turn=", func(f *Flags) { f.Turn = TURN{} }},
+		{"TURN in a demonstration", "-demo -turn :1194", func(f *Flags) {
+			f.Demo, f.Loopback, f.HTTP, f.Turn = true, true, "localhost:8443", TURN{Port: 1194}
+		}},
+		{"behind a NAT", "-public-address 192.0.2.1,2001:db8::1", func(f *Flags) {
+			f.PublicAddresses = PublicAddresses{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
+		}},
 		{"ICE policy", "-relay-only -mdns -loopback", func(f *Flags) {
 			f.RelayOnly, f.MDNS, f.Loopback = true, true, true
 		}},
@@ -46,10 +53,10 @@ func TestParseFlagsReadsEveryFlag(t *testing.T) {
 		}},
 		{"version", "-version", func(f *Flags) { f.Version = true }},
 		{"a demonstration stays on this machine", "-demo", func(f *Flags) {
-			f.Demo, f.Loopback, f.HTTP = true, true, "localhost:8443"
+			f.Demo, f.Loopback, f.HTTP, f.Turn = true, true, "localhost:8443", TURN{}
 		}},
 		{"unless told otherwise", "-demo -http :8443", func(f *Flags) {
-			f.Demo, f.Loopback, f.HTTP = true, true, ":8443"
+			f.Demo, f.Loopback, f.HTTP, f.Turn = true, true, ":8443", TURN{}
 		}},
 	}
 	for _, tt := range tests {
@@ -123,6 +130,20 @@ func TestParseFlagsRefusesImpossiblePorts(t *testing.T) {
 		}
 		if _, ok := errors.AsType[*UsageError](err); ok {
 			t.Errorf("ParseFlags(-udp-range=%q) gives a UsageError, want another error", value)
+		}
+	}
+}
+
+func TestParseFlagsRefusesImpossibleAddresses(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"-turn=automatic", "-turn=192.0.2.1", "-turn=:0", "-public-address=localhost", "-public-address=,"} {
+		_, err := ParseFlags([]string{flag}, new(bytes.Buffer))
+		name, _, _ := strings.Cut(flag, "=")
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("ParseFlags(%q) error = %v, want one that names the flag", flag, err)
+		}
+		if _, ok := errors.AsType[*UsageError](err); ok {
+			t.Errorf("ParseFlags(%q) gives a UsageError, want another error", flag)
 		}
 	}
 }

@@ -22,6 +22,12 @@ type User struct {
 	Permissions *Grants `json:"permissions,omitempty"`
 }
 
+// Sanitised is u without its password.
+func (u User) Sanitised() User {
+	u.Password = nil
+	return u
+}
+
 // Grants are the permissions that a user description gives: either the name of
 // a set, or a list of permissions taken as it is. A nil or zero Grants gives
 // none.

@@ -51,6 +51,7 @@ type identity struct {
 	permissions Permissions
 	token       *token.Token // that they have used; nil if it was none of the store's
 	own         bool         // they know the secret of a user description of their own
+	admission   admission
 }
 
 // authorise finds out who offers c to the group defined by d. It may take long,
@@ -119,7 +120,10 @@ func (r *Registry) byPassword(
 // identity is who is found to be user.
 func (l *login) identity(d *Description, user config.User, named bool) identity {
 	secret := user.Password != nil && user.Password.Secret()
-	return identity{username: l.username, permissions: d.permissions(user), own: named && secret}
+	return identity{
+		username: l.username, permissions: d.permissions(user), own: named && secret,
+		admission: admission{user: &user, named: named},
+	}
 }
 
 // candidates lists the user descriptions that may be somebody's called name;

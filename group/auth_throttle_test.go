@@ -194,7 +194,7 @@ func TestWhoFailsTooOftenIsNotLookedAt(t *testing.T) {
 func TestPeopleBehindOneAddressGetIn(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, map[string]string{"g": `{"wildcard-user":{"password":"guest","permissions":"present"}}`})
-	for i := range int(addressLimit().burst) {
+	for i := range int(addressLimit().burst) - 1 {
 		for _, secret := range []string{"gest", "guest"} {
 			c := from("192.0.2.1", fmt.Sprint(i))
 			c.Password = secret
@@ -202,9 +202,6 @@ func TestPeopleBehindOneAddressGetIn(t *testing.T) {
 			if (refusal == nil) != (secret == "guest") {
 				t.Fatalf("person %d with %q: %v", i, secret, refusal)
 			}
-		}
-		if i == int(addressLimit().burst)-2 {
-			return
 		}
 	}
 }

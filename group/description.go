@@ -2,6 +2,7 @@ package group
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -9,7 +10,6 @@ import (
 
 	"galene/codecs"
 	"galene/config"
-	"galene/password"
 	"galene/token"
 )
 
@@ -69,30 +69,11 @@ type Description struct {
 	// Codecs are names in order of preference; see CodecNames.
 	Codecs []string `json:"codecs,omitempty"`
 
-	file     string // below the directory of groups
-	tag      config.Tag
+	file     string            // below the directory of groups
 	sum      [sha256.Size]byte // of the file's contents
-	serial   uint64            // grows with each reading of any definition
 	inferred bool              // the group has no file, this is its ancestor's
 	keys     []*token.Key      // those of AuthKeys that can be used
 	warnings []string
-}
-
-// definition is a file as it may be: with the fields of older versions.
-type definition struct {
-	Description
-
-	AllowSubgroups bool         `json:"allow-subgroups,omitempty"`
-	Op             []legacyUser `json:"op,omitempty"`
-	Presenter      []legacyUser `json:"presenter,omitempty"`
-	Other          []legacyUser `json:"other,omitempty"`
-}
-
-// legacyUser is a user in the lists of older versions. Without a username it is
-// for all names, without a password it accepts any.
-type legacyUser struct {
-	Username *string            `json:"username,omitempty"`
-	Password *password.Password `json:"password,omitempty"`
 }
 
 // CodecNames lists the codecs of the group in order of preference: those that
@@ -148,56 +129,6 @@ func decodeDescription(file string, data []byte) (*Description, error) {
 	return d, nil
 }
 
-// convert puts what older fields say into the present ones. What is defined
-// already is not defined again.
-func (r *definition) convert() error {
-	r.AutoSubgroups = r.AutoSubgroups || r.AllowSubgroups
-	lists := []struct {
-		field, set string
-		users      []legacyUser
-	}{
-		{"op", "op", r.Op},
-		{"presenter", "present", r.Presenter},
-		{"other", "message", r.Other},
-	}
-	for _, list := range lists {
-		grants, err := config.NamedSet(list.set)
-		if err != nil {
-			return err
-		}
-		for _, old := range list.users {
-			user := config.User{Password: old.Password, Permissions: &grants}
-			if user.Password == nil {
-				wildcard := password.Wildcard()
-				user.Password = &wildcard
-			}
-			if !r.define(old.Username, user) {
-				r.warn("user in %q is already defined", list.field)
-			}
-		}
-	}
-	return nil
-}
-
-// define adds a user, or the wildcard user if name is nil, unless there is one.
-func (r *definition) define(name *string, user config.User) bool {
-	if name == nil {
-		if r.WildcardUser != nil {
-			return false
-		}
-		r.WildcardUser = &user
-		return true
-	}
-	if _, ok := r.Users[*name]; ok {
-		return false
-	}
-	if r.Users == nil {
-		r.Users = make(map[string]config.User)
-	}
-	r.Users[*name] = user
-	return true
-}
-
 // examine notes what is odd in d, and reads its keys.
 func (d *Description) examine() {
 	for name, user := range d.Users {
@@ -221,8 +152,10 @@ func (d *Description) examineUser(who string, user config.User) {
 	if err := user.Password.Validate(); err != nil {
 		d.warn("%s: %v", who, err)
 	}
-	if slices.Contains(user.Permissions.List(), systemPermission) {
-		d.warn("%s: permission %q is ignored", who, systemPermission)
+	for _, p := range user.Permissions.List() {
+		if !meansSomething(p) {
+			d.warn("%s: permission %q means nothing", who, p)
+		}
 	}
 }
 
@@ -243,4 +176,10 @@ func (d *Description) forSubgroup() *Description {
 // sameAs reports whether d and other say the same.
 func (d *Description) sameAs(other *Description) bool {
 	return d.sum == other.sum && d.file == other.file && d.inferred == other.inferred
+}
+
+// etag is a strong entity tag (RFC 9110 §8.8.3) of the file that d was read
+// from.
+func (d *Description) etag() string {
+	return `"` + hex.EncodeToString(d.sum[:16]) + `"`
 }

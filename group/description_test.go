@@ -1,7 +1,7 @@
 package group
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -89,8 +89,8 @@ func TestDefinitionsMayBeSymbolicLinks(t *testing.T) {
 			t.Errorf("Description(%s) = %v, want %v", name, err, ErrInvalidName)
 		}
 	}
-	fresh := NewRegistry(Options{Directory: h.dir})
-	fresh.scan(t.Context())
+	fresh := &house{Registry: NewRegistry(Options{Directory: h.dir}), tb: t, dir: h.dir}
+	fresh.scan()
 	var public []string
 	for _, s := range fresh.PublicStatuses() {
 		public = append(public, s.Name)
@@ -185,6 +185,8 @@ func TestOddDefinitionsWarn(t *testing.T) {
 		{`{"users":{"a":{"password":{"type":"rot13"}}}}`, `user "a"`},
 		{`{"fallback-users":[{"password":{"type":"plain"}}]}`, "fallback user 0"},
 		{`{"wildcard-user":{"permissions":["system"]}}`, "system"},
+		{`{"users":{"a":{"permissions":["present","massage"]}}}`, "massage"},
+		{`{"authKeys":[{"kty":"oct"}]}`, "authKeys[0]"},
 		{`{"codecs":["nonesuch"]}`, "nonesuch"},
 		{`{"op":[{"username":"a"}],"other":[{"username":"a"}]}`, `"other"`},
 		{`{"presenter":[{},{}]}`, `"presenter"`},
@@ -222,18 +224,94 @@ func FuzzDefinition(f *testing.F) {
 				t.Fatalf("%q grants system", data)
 			}
 		}
-		written, err := json.Marshal(d)
+		written, err := d.encode()
 		if err != nil {
-			t.Fatalf("Marshal after decoding %q: %v", data, err)
+			t.Fatalf("encode after decoding %q: %v", data, err)
 		}
 		again, err := decodeDescription("f.json", written)
 		if err != nil {
 			t.Fatalf("decode(%s), written for %q: %v", written, data, err)
 		}
-		if rewritten, err := json.Marshal(again); string(rewritten) != string(written) || err != nil {
+		if rewritten, err := again.encode(); string(rewritten) != string(written) || err != nil {
 			t.Fatalf("%s reads as %s, %v", written, rewritten, err)
 		}
+		if !reflect.DeepEqual(again.Users, d.Users) && len(d.Users) > 0 ||
+			!reflect.DeepEqual(again.WildcardUser, d.WildcardUser) || again.HistoryAge() != d.HistoryAge() {
+			t.Fatalf("%q reads as %+v, and once it is written as %+v", data, d, again)
+		}
 	})
+}
+
+// Every field is read, and written as it was read; and a value that it cannot
+// have is reported with file, line and field.
+func TestEveryFieldIsReadWrittenAndChecked(t *testing.T) {
+	t.Parallel()
+	const time1 = `"2030-01-02T03:04:05.000000006+01:00"`
+	tests := []struct {
+		field, good string
+		written     string // if it is not the same
+		bad         string
+		at          string // the field at fault, if it is not the field itself
+	}{
+		{"displayName", `"x"`, "", `5`, ""},
+		{"description", `"x\ny"`, "", `{}`, ""},
+		{"contact", `"x <x@example.org>"`, "", `[]`, ""},
+		{"comment", `"x"`, "", `true`, ""},
+		{"public", `true`, "", `"yes"`, ""},
+		{"redirect", `"https://example.org/?a=b&c"`, "", `1`, ""},
+		{"max-clients", `7`, "", `7.5`, ""},
+		{"max-history-age", `-1`, "", `"1h"`, ""},
+		{"not-before", time1, "", `"noon"`, ""},
+		{"expires", time1, "", `1893456000`, ""},
+		{"allow-recording", `true`, "", `1`, ""},
+		{"unrestricted-tokens", `true`, "", `"true"`, ""},
+		{"allow-anonymous", `false`, "", `0`, ""},
+		{"auto-subgroups", `true`, "", `[]`, ""},
+		{"autolock", `true`, "", `{}`, ""},
+		{"autokick", `true`, "", `""`, ""},
+		{"users", `{"":{"permissions":"op"},"a/b":{"password":{"type":"wildcard"},"permissions":["x"]}}`, "", `{"a":{"password":5}}`, "users.a.password"},
+		{"fallback-users", `[{"password":"p"},{"permissions":"observe"}]`, "", `[{},{"permissions":"king"}]`, "fallback-users.1.permissions"},
+		{"wildcard-user", `{"password":"p","permissions":"caption"}`, "", `{"name":"x"}`, "wildcard-user.name"},
+		{"authKeys", `[{"kty":"oct","unknown":[1]}]`, "", `{}`, ""},
+		{"authServer", `"https://example.org"`, "", `[]`, ""},
+		{"authPortal", `"https://example.org"`, "", `1`, ""},
+		{"codecs", `["av1","opus"]`, "", `["av1",5]`, "codecs.1"},
+		{"allow-subgroups", `true`, `{"auto-subgroups":true}`, `"x"`, ""},
+		{"op", `[{"username":"a","password":"p"},{}]`, `{"users":{"a":{"password":"p","permissions":"op"}},"wildcard-user":{"password":{"type":"wildcard"},"permissions":"op"}}`, `[{"permissions":"op"}]`, "op.0.permissions"},
+		{"presenter", `[{"password":"p"}]`, `{"wildcard-user":{"password":"p","permissions":"present"}}`, `{}`, ""},
+		{"other", `[{"username":""}]`, `{"users":{"":{"password":{"type":"wildcard"},"permissions":"message"}}}`, `[5]`, "other.0"},
+	}
+	missing := make(map[string]bool)
+	for _, typ := range []reflect.Type{reflect.TypeFor[Description](), reflect.TypeFor[definition]()} {
+		for i := range typ.NumField() {
+			if name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ","); name != "" {
+				missing[name] = true
+			}
+		}
+	}
+	for _, tt := range tests {
+		delete(missing, tt.field)
+		data := "{\n\n\"" + tt.field + "\": " + tt.good + "}"
+		d, err := decodeDescription("f.json", []byte(data))
+		if err != nil {
+			t.Errorf("decode(%s): %v", data, err)
+			continue
+		}
+		want := cmp.Or(tt.written, `{"`+tt.field+`":`+tt.good+`}`)
+		written, err := d.encode()
+		if got := sortedJSON(t, string(written)); got != sortedJSON(t, want) || err != nil {
+			t.Errorf("%s is written as %s, %v, want %s", data, got, err, want)
+		}
+		data = "{\n\n\"" + tt.field + "\": " + tt.bad + "}"
+		_, err = decodeDescription("f.json", []byte(data))
+		bad, ok := errors.AsType[*DefinitionError](err)
+		if !ok || bad.File != "f.json" || bad.Line != 3 || bad.Field != cmp.Or(tt.at, tt.field) {
+			t.Errorf("decode(%s) = %v, want an error about line 3 and field %s", data, err, cmp.Or(tt.at, tt.field))
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("not tried: %v", missing)
+	}
 }
 
 // Every field of a definition has a name in JSON, since a definition is written

@@ -3,13 +3,16 @@ package group
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
+	"unicode"
 
 	"galene/config"
 )
@@ -17,11 +20,19 @@ import (
 // extension ends the names of files with definitions.
 const extension = ".json"
 
+// leftoverAge is how old an incomplete file has to be to have been left behind
+// rather than being written at present.
+const leftoverAge = time.Minute
+
 var (
 	// ErrNotFound is returned for a group that has no definition.
 	ErrNotFound = errors.New("group: group does not exist")
 	// ErrInvalidName is returned for what no group can be called.
 	ErrInvalidName = errors.New("group: illegal group name")
+
+	// errMisspelt is returned for a file that has another name on disk than
+	// the one by which it was opened.
+	errMisspelt = fmt.Errorf("%w: its file is called otherwise", ErrNotFound)
 )
 
 // directory is where definitions are. Names cannot climb out of it, since
@@ -29,104 +40,123 @@ var (
 // it is the administrator who makes them.
 type directory struct {
 	path string
-	log  *slog.Logger
+	// stat is os.Stat.
+	stat func(path string) (fs.FileInfo, error)
 }
 
-// load returns the definition of the group called name, which must be valid:
-// that of its own file, or the nearest ancestor's if that allows subgroups.
-// If it is still the one that known was read from, known is returned;
-// otherwise the result gets serial.
-//
-// The error is [ErrNotFound] or a [*DefinitionError].
-func (d *directory) load(name string, known *Description, serial uint64) (*Description, error) {
-	if d.path == "" { // which is nowhere rather than here
-		return nil, ErrNotFound
-	}
-	for ancestor := name; ancestor != ""; ancestor = parent(ancestor) {
-		file := filepath.FromSlash(ancestor + extension)
-		info, err := os.Stat(d.join(file))
-		if absent(err) {
-			continue
-		}
-		if err != nil {
-			return nil, &DefinitionError{File: d.join(file), Err: err}
-		}
-		own := ancestor == name
-		if known != nil && known.file == file && known.inferred != own && known.tag.Same(info) {
-			return known, nil
-		}
-		found, err := d.read(file, serial)
-		switch {
-		case err != nil:
-			return nil, err
-		case own:
-			return found, nil
-		case !found.AutoSubgroups:
-			return nil, ErrNotFound
-		default:
-			return found.forSubgroup(), nil
-		}
-	}
-	return nil, ErrNotFound
-}
+// fileOf is the file that defines the group called name, below the directory.
+func fileOf(name string) string { return filepath.FromSlash(name + extension) }
 
 // join is the path of a file in the directory.
 func (d *directory) join(file string) string { return filepath.Join(d.path, file) }
 
-func (d *directory) read(file string, serial uint64) (*Description, error) {
-	path := d.join(file)
-	data, tag, err := config.Read(path)
-	if absent(err) {
-		return nil, ErrNotFound
+// spelt reports whether file, which exists, is called so on disk: where file
+// systems ignore case, or normalise what is written in several ways, one file
+// answers to many names. Only one of them can be the group's.
+func (d *directory) spelt(file string) bool {
+	folder := d.path
+	for segment := range strings.SplitSeq(filepath.ToSlash(file), "/") {
+		if !d.lists(folder, segment) {
+			return false
+		}
+		folder = filepath.Join(folder, segment)
 	}
-	if err != nil {
-		return nil, &DefinitionError{File: path, Err: err}
-	}
-	found, err := decodeDescription(path, data)
-	if err != nil {
-		return nil, err
-	}
-	found.file, found.tag, found.serial = file, tag, serial
-	return found, nil
+	return true
 }
 
-// names calls yield with the name of every group that has a file, except
-// hidden ones, until ctx ends.
-func (d *directory) names(ctx context.Context, yield func(name string)) {
-	info, err := os.Stat(d.path)
+// lists reports whether name is listed in folder just like that. It spares
+// itself the listing where names are seen to be told apart.
+func (d *directory) lists(folder, name string) bool {
+	if runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
+		other := strings.Map(unicode.SimpleFold, name)
+		if _, err := d.stat(filepath.Join(folder, other)); err != nil {
+			return true
+		}
+	}
+	root, err := os.OpenRoot(folder)
 	if err != nil {
-		d.log.Warn("directory of groups not read", "error", err)
+		return true // it can be searched but not listed
+	}
+	defer root.Close()
+	entries, err := root.Open(".")
+	if err != nil {
+		return true // as above
+	}
+	defer entries.Close()
+	const batch = 256
+	for {
+		names, err := entries.Readdirnames(batch)
+		if slices.Contains(names, name) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+	}
+}
+
+// visitor says what to do with what a walk finds. Functions may be nil.
+type visitor struct {
+	// folder gets each directory that is walked.
+	folder func(path string, info fs.FileInfo)
+	// group gets the name of every group that has a file, and whether the
+	// file is a symbolic link.
+	group func(name string, link bool)
+	// problem gets what cannot be read, or has a name that no group can have.
+	problem func(path string, err error)
+}
+
+// walk visits the directory in lexical order of its entries until ctx ends.
+// Hidden files and directories are left out. Incomplete files that were left
+// behind are removed.
+func (d *directory) walk(ctx context.Context, v visitor) {
+	if d.path == "" { // which is nowhere rather than here
 		return
 	}
-	d.walk(ctx, "", []fs.FileInfo{info}, yield)
+	info, err := os.Stat(d.path)
+	if err != nil {
+		if v.problem != nil {
+			v.problem(d.path, err)
+		}
+		return
+	}
+	d.walkFolder(ctx, "", []fs.FileInfo{info}, v)
 }
 
-// walk is names for the directory called folder, which is empty or ends with a
-// slash. A link to one of the directories above, of which folder itself is the
-// last, is not followed: it has no end.
-func (d *directory) walk(ctx context.Context, folder string, above []fs.FileInfo, yield func(name string)) {
-	entries, err := os.ReadDir(d.join(filepath.FromSlash(folder)))
-	if err != nil {
-		d.log.Warn("definitions not read", "folder", folder, "error", err)
+// walkFolder is walk for the directory called folder, which is empty or ends
+// with a slash. A link to one of the directories above, of which folder itself
+// is the last, is not followed: it has no end.
+func (d *directory) walkFolder(ctx context.Context, folder string, above []fs.FileInfo, v visitor) {
+	path := d.join(filepath.FromSlash(folder))
+	if v.folder != nil {
+		v.folder(path, above[len(above)-1])
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil && v.problem != nil {
+		v.problem(path, err)
 	}
 	for _, entry := range entries {
 		if ctx.Err() != nil {
 			return
 		}
-		path := folder + entry.Name()
-		name, isJSON := strings.CutSuffix(path, extension)
-		info := d.folder(path, entry)
-		switch {
-		case strings.HasPrefix(entry.Name(), "."):
-		case info != nil:
+		if strings.HasPrefix(entry.Name(), ".") {
+			removeLeftover(path, entry)
+			continue
+		}
+		inner := folder + entry.Name()
+		if info := d.folder(inner, entry); info != nil {
 			if !slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
-				d.walk(ctx, path+"/", append(above, info), yield)
+				d.walkFolder(ctx, inner+"/", append(above, info), v)
 			}
+			continue
+		}
+		name, isJSON := strings.CutSuffix(inner, extension)
+		switch {
 		case !isJSON:
-		case !ValidName(name):
-			d.log.Warn("file cannot define a group", "file", path)
-		default:
-			yield(name)
+		case ValidName(name):
+			v.group(name, entry.Type() == fs.ModeSymlink)
+		case v.problem != nil:
+			v.problem(d.join(filepath.FromSlash(inner)), ErrInvalidName)
 		}
 	}
 }
@@ -142,6 +172,17 @@ func (d *directory) folder(path string, entry fs.DirEntry) fs.FileInfo {
 		return nil
 	}
 	return info
+}
+
+// removeLeftover removes an entry of a directory if it was left there by a
+// crash. If that fails, it stays without harm.
+func removeLeftover(folder string, entry fs.DirEntry) {
+	if !config.IsTemporary(entry.Name()) {
+		return
+	}
+	if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > leftoverAge {
+		_ = os.Remove(filepath.Join(folder, entry.Name()))
+	}
 }
 
 // absent reports whether err says that there is no such file, or that there

@@ -27,6 +27,12 @@
 // [Joined], with a snapshot of the group at that point of the order, and
 // nothing is posted to it after it has left.
 //
+// The files are read by the registry's library, once per change and for all
+// groups; whoever asks looks whether its file has changed. [Registry.Run] looks
+// by itself when the system tells of changes, or every second. It is the one
+// goroutine here. One lock, which nothing else is held with, lets changes of
+// files that are made through the registry happen one after the other.
+//
 // Descriptions, events, streams and data are immutable once made, and shared.
 // A group is in memory once somebody has joined it, or if it is public, so that
 // asking for groups does not fill memory.

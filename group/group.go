@@ -29,7 +29,8 @@ type Group struct {
 
 	mu          sync.Mutex // guards the fields below, and the members' state
 	description *Description
-	failed      string // why the definition could not be read again, as logged
+	asOf        uint64    // when description was in force, by the library's clock
+	orphaned    time.Time // since when there is no definition on disk; zero if there is
 	members     map[string]*Member
 	order       []*Member // the members in order of joining
 	streams     catalogue

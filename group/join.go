@@ -150,36 +150,24 @@ func (r *Registry) add(name string, d *Description, who identity, n Newcomer) (*
 	if n.Data.size() > r.limits().UserDataBytes {
 		return nil, refuse(textTooMuchData, ErrDataTooLarge)
 	}
-	m, created, refusal := r.addLocking(name, d, who, n)
-	if created {
-		r.logWarnings(name, d)
-	}
-	return m, refusal
-}
-
-// addLocking is the part of add that is done under the lock; created tells that
-// the group is a new one.
-func (r *Registry) addLocking(name string, d *Description, who identity, n Newcomer) (
-	m *Member, created bool, refusal *JoinError,
-) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, false, refuse(r.closeMessage, nil)
+		return nil, refuse(r.closeMessage, nil)
 	}
 	g, ok := r.groups[name]
 	if !ok {
 		if d.inferred && !r.roomForSubgroupLocked() {
-			return nil, false, refuse(textTooManyGroups, nil)
+			return nil, refuse(textTooManyGroups, nil)
 		}
 		g = newGroup(r, name, d)
 	}
-	m, refusal = g.admit(who, n)
+	m, refusal := g.admit(who, n)
 	if refusal != nil {
-		return nil, false, refusal
+		return nil, refusal
 	}
 	r.groups[name] = g
-	return m, !ok, nil
+	return m, nil
 }
 
 // admit adds n as a member unless the state of the group forbids it.
@@ -233,9 +221,10 @@ func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 		kind:          n.Kind,
 		mailbox:       n.Mailbox,
 		joinedAllowed: who.permissions,
+		admission:     who.admission,
 		data:          n.Data,
 	}
-	m.permitLocked(who.permissions)
+	m.setPermissionsLocked(who.permissions)
 	g.addLocked(m)
 	return m, nil
 }

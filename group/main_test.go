@@ -7,8 +7,17 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"galene/mailbox"
 )
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDirectory); dir != "" {
+		writeUntilKilled(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // ops is a definition with one user of each kind; passwords are "secret".
 const ops = `{"users":{
@@ -32,8 +41,14 @@ func newHouse(tb testing.TB, definitions map[string]string) *house {
 	for name, data := range definitions {
 		h.define(name, data)
 	}
-	h.Registry = NewRegistry(Options{Directory: h.dir, Log: slog.New(slog.DiscardHandler)})
+	h.Registry = NewRegistry(Options{Directory: h.dir, PollOnly: true, Log: slog.New(slog.DiscardHandler)})
 	return h
+}
+
+// scan looks at all files, as the registry does when it starts to run.
+func (h *house) scan() {
+	h.tb.Helper()
+	(&scanner{registry: h.Registry, watcher: newWatcher(true, h.log)}).scan(h.tb.Context())
 }
 
 func (h *house) define(name, data string) {

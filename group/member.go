@@ -47,20 +47,21 @@ type MemberInfo struct {
 // methods may be called from any goroutine.
 type Member struct {
 	// Immutable.
-	group         *Group
-	id, username  string
-	address       string
-	kind          MemberKind
-	mailbox       *mailbox.Mailbox[*Event] // may be nil
-	joinedAllowed Permissions              // permissions at the time of joining
+	group        *Group
+	id, username string
+	address      string
+	kind         MemberKind
+	mailbox      *mailbox.Mailbox[*Event] // may be nil
 
 	shown atomic.Pointer[Permissions] // a copy of permissions, for any goroutine
 
 	// Guarded by group.mu.
-	permissions Permissions
-	data        Data
-	kicked      bool // it was told to leave
-	left        bool // it is no member any more
+	admission     admission
+	joinedAllowed Permissions // by admission, or token: what nobody has changed since
+	permissions   Permissions
+	data          Data
+	kicked        bool // it was told to leave
+	left          bool // it is no member any more
 }
 
 // ID is the member's identifier, chosen by its client; it is unique within the
@@ -84,8 +85,8 @@ func (m *Member) Address() string { return m.address }
 // with each message.
 func (m *Member) Permissions() Permissions { return *m.shown.Load() }
 
-// permitLocked changes what the member may do.
-func (m *Member) permitLocked(p Permissions) {
+// setPermissionsLocked changes what the member may do.
+func (m *Member) setPermissionsLocked(p Permissions) {
 	m.permissions = p
 	m.shown.Store(&p)
 }

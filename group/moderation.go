@@ -33,16 +33,7 @@ func (g *Group) SetPermission(target string, c PermissionChange) error {
 	if err != nil {
 		return err
 	}
-	m.permitLocked(m.changedPermissions(c))
-	m.post(NewEvent(g, PermissionsChanged{
-		Permissions: m.permissions,
-		Status:      g.statusLocked(),
-		Data:        g.data,
-	}))
-	g.postLocked(MemberChanged{m.infoLocked()}, nil)
-	if !m.permissions.Has(PermissionPresent) {
-		g.withdrawAllLocked(m)
-	}
+	g.permitLocked(m, m.changedPermissions(c))
 	g.autoRulesLocked()
 	return nil
 }

@@ -39,16 +39,21 @@ func systemPermissions() Permissions {
 	return Permissions{names: []string{systemPermission}}
 }
 
-// Has reports whether p, which must be one of the permissions named in this
-// package, is in the set.
-func (s Permissions) Has(p string) bool {
+// meansSomething reports whether p is one of the permissions named above.
+func meansSomething(p string) bool {
 	switch p {
 	case PermissionOp, PermissionPresent, PermissionMessage, PermissionCaption,
 		PermissionToken, PermissionRecord, PermissionAdmin:
-		return slices.Contains(s.names, p)
+		return true
 	default:
 		return false
 	}
+}
+
+// Has reports whether p, which must be one of the permissions named in this
+// package, is in the set.
+func (s Permissions) Has(p string) bool {
+	return meansSomething(p) && slices.Contains(s.names, p)
 }
 
 // With returns the set with names added at its end.

@@ -28,6 +28,9 @@ type Options struct {
 	Settings func() *config.Settings
 	// Tokens holds the stateful tokens; with nil there are none.
 	Tokens *token.Store
+	// PollOnly has changes of definitions looked for once a second, even where
+	// the system would tell of them.
+	PollOnly bool
 	// Log is nil to log nothing.
 	Log *slog.Logger
 }
@@ -36,18 +39,26 @@ type Options struct {
 // goroutine.
 type Registry struct {
 	// Immutable.
-	settings  func() *config.Settings
-	log       *slog.Logger
-	tokens    *token.Store // may be nil
-	throttle  *throttle
-	directory directory
-	// check compares a stored password with what was offered.
+	settings func() *config.Settings
+	log      *slog.Logger
+	tokens   *token.Store // may be nil
+	throttle *throttle
+	library  *library
+	pollOnly bool
+	// check compares a stored password with what was offered, and hash makes
+	// one to be stored.
 	check func(ctx context.Context, p *password.Password, offered string) (bool, error)
+	hash  func(ctx context.Context, offered string) (password.Password, error)
+	// beforeCommit is called when a change of a definition is ready, just
+	// before it is seen whether the file is still the same; nil but in tests.
+	beforeCommit func()
 
 	// Any goroutine.
-	serial   atomic.Uint64 // of the latest reading of a definition
-	warned   atomic.Bool   // that tokens are taken whatever host they are for
-	writable atomic.Bool   // whether definitions may be changed; as of lately
+	warned   atomic.Bool // that tokens are taken whatever host they are for
+	writable atomic.Bool // whether definitions may be changed; as of lately
+	recheck  atomic.Bool // whether changes of definitions apply to members; as of lately
+
+	writing sync.Mutex // held by whoever changes a definition on disk, and nothing else
 
 	mu           sync.Mutex // guards the fields below; taken before Group.mu
 	groups       map[string]*Group
@@ -64,16 +75,19 @@ func NewRegistry(o Options) *Registry {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	checker := password.NewChecker()
 	r := &Registry{
-		settings:  o.Settings,
-		log:       o.Log,
-		tokens:    o.Tokens,
-		throttle:  newThrottle(),
-		directory: directory{path: o.Directory, log: o.Log},
-		check:     password.NewChecker().Check,
-		groups:    make(map[string]*Group),
+		settings: o.Settings,
+		log:      o.Log,
+		tokens:   o.Tokens,
+		throttle: newThrottle(),
+		library:  newLibrary(o.Directory, o.Log),
+		pollOnly: o.PollOnly,
+		check:    checker.Check,
+		hash:     checker.Hash,
+		groups:   make(map[string]*Group),
 	}
-	r.writable.Store(o.Settings().WritableGroups)
+	r.configure()
 	return r
 }
 
@@ -102,7 +116,7 @@ func (r *Registry) Status(name string) (Status, error) {
 func (r *Registry) PublicStatuses() []Status {
 	statuses := []Status{}
 	for _, g := range r.all() {
-		if g.Description().Public {
+		if g.listed() {
 			statuses = append(statuses, g.publicStatus())
 		}
 	}
@@ -146,32 +160,33 @@ func (r *Registry) below(name string) []*Group {
 	})
 }
 
-// describe reads the definition of the group called name, unless it is known
-// and unchanged. A group in memory takes over what is new.
+// describe returns the definition of the group called name, reading the file if
+// it has changed. A group in memory takes over what is new.
 func (r *Registry) describe(name string) (*Description, error) {
 	if !ValidName(name) {
 		return nil, ErrInvalidName
 	}
-	r.writable.Store(r.settings().WritableGroups)
+	r.configure()
 	return r.reread(name)
+}
+
+// configure takes over what groups need from the configuration.
+func (r *Registry) configure() {
+	settings := r.settings()
+	r.writable.Store(settings.WritableGroups)
+	r.recheck.Store(settings.RecheckMembers)
 }
 
 // reread is describe for a valid name, when the settings are known.
 func (r *Registry) reread(name string) (*Description, error) {
-	var known *Description
+	d, asOf, err := r.library.load(name)
 	g := r.find(name)
-	if g != nil {
-		known = g.Description()
-	}
-	d, err := r.directory.load(name, known, r.serial.Add(1))
 	switch {
 	case err != nil && g != nil:
-		r.forgetIfGone(g, err)
+		g.orphan(asOf, err)
 	case err != nil:
 	case g != nil:
-		if g.reload(d) {
-			r.logWarnings(name, d)
-		}
+		g.reload(d, asOf)
 	case d.Public:
 		r.enlist(name, d)
 	}
@@ -181,56 +196,48 @@ func (r *Registry) reread(name string) (*Description, error) {
 // enlist takes a public group into memory, so that it is listed.
 func (r *Registry) enlist(name string, d *Description) {
 	r.mu.Lock()
-	_, ok := r.groups[name]
-	if !ok && !r.closed {
+	defer r.mu.Unlock()
+	if r.groups[name] == nil && !r.closed {
 		r.groups[name] = newGroup(r, name, d)
 	}
-	r.mu.Unlock()
-	if !ok {
-		r.logWarnings(name, d)
-	}
 }
 
-// reload makes d the group's definition unless it has a later one, and reports
-// whether that says something else.
-func (g *Group) reload(d *Description) (changed bool) {
+// listed reports whether the group is one of the public ones.
+func (g *Group) listed() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	old := g.description
-	g.failed = ""
-	if d == old || d.serial <= old.serial {
-		return false
-	}
-	g.description = d
-	if d.sameAs(old) {
-		return false
-	}
-	g.changedLocked()
-	g.autoRulesLocked()
-	return true
+	return g.description.Public && g.orphaned.IsZero()
 }
 
-// forgetIfGone forgets g, whose definition could not be read because of err, if
-// the file is gone or faulty and there are no members. Otherwise it goes on as
-// it was.
-func (r *Registry) forgetIfGone(g *Group, err error) {
-	bad, ok := errors.AsType[*DefinitionError](err)
-	if !errors.Is(err, ErrNotFound) && !(ok && bad.Line > 0) {
+// reload makes d the group's definition unless it has a later one.
+func (g *Group) reload(d *Description, asOf uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if asOf < g.asOf {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.order) == 0 && r.groups[g.name] == g {
-		delete(r.groups, g.name)
+	old := g.description
+	g.asOf, g.description, g.orphaned = asOf, d, time.Time{}
+	if d != old && !d.sameAs(old) {
+		g.changedLocked()
+		if g.registry.recheck.Load() {
+			g.recheckLocked()
+		}
+		g.autoRulesLocked()
 	}
 }
 
-// logWarnings logs what is odd in a definition that comes into force.
-func (r *Registry) logWarnings(name string, d *Description) {
-	for _, warning := range d.warnings {
-		r.log.Warn("definition", "group", name, "file", d.file, "problem", warning)
+// orphan notes that the group's definition is gone, if that is what err says.
+// The group goes on with what it has.
+func (g *Group) orphan(asOf uint64, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !errors.Is(err, ErrNotFound) || asOf < g.asOf {
+		return
+	}
+	g.asOf = asOf
+	if g.orphaned.IsZero() {
+		g.orphaned = time.Now()
 	}
 }
 

@@ -7,77 +7,87 @@ import (
 
 const (
 	// pollInterval is how often the files of groups in memory are looked at,
-	// and scanInterval how often public groups are searched for.
+	// and all files where changes are not told; scanInterval is how often all
+	// files are looked at where they are.
 	pollInterval = time.Second
-	scanInterval = 15 * time.Minute
+	scanInterval = time.Minute
+	// settleInterval is how long it takes from a change until it is looked at:
+	// few come alone.
+	settleInterval = 100 * time.Millisecond
+	// maxShare bounds the share of time spent looking at all files: one part
+	// in so many.
+	maxShare = 20
+	// orphanAge is how long a group without members outlives its definition.
+	orphanAge = time.Second
 )
 
 // Run does what is due from time to time until ctx ends: it looks for public
 // groups, lets groups follow their files, and forgets those that nobody has
 // used for as long as they keep their history.
 func (r *Registry) Run(ctx context.Context) {
-	r.scan(ctx)
+	w := newWatcher(r.pollOnly, r.log)
+	defer w.close()
+	s := &scanner{registry: r, watcher: w}
+	scan := time.NewTimer(s.scan(ctx))
+	defer scan.Stop()
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
-	scan := time.NewTicker(scanInterval)
-	defer scan.Stop()
+	hurried := false // a scan is near because of a change
 	for {
+		changed := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-poll.C:
 			r.poll(ctx)
 		case <-scan.C:
-			r.scan(ctx)
+			if hurried {
+				r.poll(ctx)
+			}
+			scan.Reset(s.scan(ctx))
+			hurried = false
+		case event := <-w.events():
+			changed = w.concerns(event)
+		case err := <-w.errors():
+			changed = true
+			r.log.Warn("changes of definitions missed", "error", err)
+		}
+		if changed && !hurried {
+			hurried = true
+			scan.Reset(s.soon())
 		}
 	}
-}
-
-// scan takes all public groups into memory.
-func (r *Registry) scan(ctx context.Context) {
-	r.directory.names(ctx, func(name string) {
-		if _, err := r.describe(name); err != nil && r.find(name) == nil {
-			r.log.Warn("definition not read", "group", name, "error", err)
-		}
-	})
 }
 
 // poll reads the definitions of groups in memory that have changed, and forgets
 // groups.
 func (r *Registry) poll(ctx context.Context) {
-	r.writable.Store(r.settings().WritableGroups)
+	r.configure()
 	for _, g := range r.all() {
 		if ctx.Err() != nil {
 			return
 		}
-		if _, err := r.reread(g.name); err != nil && g.failsAnew(err) {
-			r.log.Warn("definition not read", "group", g.name, "error", err)
-		}
+		_, _ = r.reread(g.name) // as above
 	}
 	r.expire(time.Now())
 }
 
-// failsAnew notes that the group's definition could not be read because of err,
-// and reports whether that is news.
-func (g *Group) failsAnew(err error) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	news := g.failed != err.Error()
-	g.failed = err.Error()
-	return news
-}
-
-// expire forgets the groups that have been without members for too long.
+// expire forgets the groups that have been without members for too long, or
+// without members and definition. If the configuration wants that, members have
+// to leave groups that are closed to them.
 func (r *Registry) expire(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, g := range r.groups {
 		g.mu.Lock()
-		expired := len(g.order) == 0 && !g.description.Public &&
-			now.Sub(g.idle) > g.description.HistoryAge()
-		g.mu.Unlock()
-		if expired {
+		if r.recheck.Load() {
+			g.closeLocked(now)
+		}
+		gone := g.goneLocked(now)
+		old := !g.description.Public && now.Sub(g.idle) > g.description.HistoryAge()
+		if len(g.order) == 0 && (gone || old) {
 			delete(r.groups, name)
 		}
+		g.mu.Unlock()
 	}
 }

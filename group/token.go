@@ -294,7 +294,7 @@ func (r *Registry) dropTokens(name string) error {
 		if !strings.HasPrefix(group, name+"/") || !ValidName(group) {
 			return false
 		}
-		_, err := r.directory.load(group, nil, 0)
+		_, _, err := r.library.load(group)
 		return errors.Is(err, ErrNotFound)
 	}
 	groups, err := r.tokens.Groups()

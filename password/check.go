@@ -67,6 +67,17 @@ func (c *Checker) Check(ctx context.Context, p *Password, offered string) (bool,
 	}
 }
 
+// Hash returns offered as a bcrypt password of [DefaultCost]; it waits for its
+// turn like a check. The error is ctx's, [ErrBusy], or that of [Hash].
+func (c *Checker) Hash(ctx context.Context, offered string) (Password, error) {
+	var hashed Password
+	var err error
+	if wait := c.run(ctx, func() { hashed, err = Hash(offered, DefaultCost) }); wait != nil {
+		return Password{}, wait
+	}
+	return hashed, err
+}
+
 // run calls f when fewer than the allowed number of computations run.
 func (c *Checker) run(ctx context.Context, f func()) error {
 	if c.waiting.Add(1) > maxWaiting {

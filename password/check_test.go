@@ -3,6 +3,7 @@ package password
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 )
@@ -78,5 +79,24 @@ func BenchmarkCheckPlain(b *testing.B) {
 		if ok, err := c.Check(b.Context(), &p, "hello"); !ok || err != nil {
 			b.Fatal(ok, err)
 		}
+	}
+}
+
+func TestCheckerHashesLikeItChecks(t *testing.T) {
+	t.Parallel()
+	c := NewChecker()
+	p, err := c.Hash(t.Context(), "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := c.Check(t.Context(), &p, "secret"); !ok || err != nil {
+		t.Errorf("Check of what was hashed = %v, %v, want true", ok, err)
+	}
+	if _, err := c.Hash(t.Context(), strings.Repeat("x", MaxBcryptBytes+1)); err == nil {
+		t.Errorf("Hash of more than %d bytes succeeded", MaxBcryptBytes)
+	}
+	c.waiting.Store(maxWaiting)
+	if _, err := c.Hash(t.Context(), "secret"); !errors.Is(err, ErrBusy) {
+		t.Errorf("Hash when too many are waiting = %v, want %v", err, ErrBusy)
 	}
 }

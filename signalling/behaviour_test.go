@@ -315,6 +315,21 @@ func TestTooMuchDataIsRefused(t *testing.T) {
 	})
 }
 
+func TestEachClientIsToldOfICEServersOfItsOwn(t *testing.T) {
+	t.Parallel()
+	withBench(t, open, func(b *bench) {
+		b.server.rtcConfiguration = func(client string) any { return map[string]any{"for": client} }
+		for _, name := range []string{"a", "b"} {
+			c := b.greeted(name)
+			c.send(`{"type":"join","kind":"join","group":"test","username":"anna","password":"x"}`)
+			joined := c.next()
+			if got, ok := joined["rtcConfiguration"].(map[string]any); !ok || got["for"] != name {
+				b.t.Errorf("client %s is told %v, want what is for it", name, joined["rtcConfiguration"])
+			}
+		}
+	})
+}
+
 func TestShutdownTellsClients(t *testing.T) {
 	t.Parallel()
 	withBench(t, open, func(b *bench) {

@@ -143,7 +143,7 @@ func (s *session) joinedMessage(kind string) *Message {
 		Permissions:      in.member.Permissions().List(),
 		Status:           s.object("status", in.status),
 		Data:             in.data,
-		RTCConfiguration: s.object("rtcConfiguration", s.server.rtcConfiguration()),
+		RTCConfiguration: s.object("rtcConfiguration", s.server.rtcConfiguration(s.id)),
 	}
 }
 

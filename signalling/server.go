@@ -19,10 +19,11 @@ type Options struct {
 	Registry *group.Registry
 	// Engine makes media connections. Without one, offers are refused.
 	Engine *rtpconn.Engine
-	// RTCConfiguration returns what clients are told about ICE servers: a
-	// value that marshals to a browser's RTCConfiguration. It may be called by
-	// any goroutine; nil stands for an empty configuration.
-	RTCConfiguration func() any
+	// RTCConfiguration returns what the client with an id is told about ICE
+	// servers whenever it is told how things stand in its group: a value that
+	// marshals to a browser's RTCConfiguration. It may be called by any
+	// goroutine; nil stands for an empty configuration.
+	RTCConfiguration func(client string) any
 	// Log takes what operators should know; nil is [slog.Default].
 	Log *slog.Logger
 	// Recorder records groups; without one, they cannot be recorded.
@@ -41,7 +42,7 @@ type Server struct {
 	// Immutable after NewServer.
 	registry         *group.Registry
 	engine           mediaEngine
-	rtcConfiguration func() any
+	rtcConfiguration func(client string) any
 	log              *slog.Logger
 	recorder         Recorder
 	limits           func() Limits
@@ -67,7 +68,7 @@ func newServer(o Options, e mediaEngine) *Server {
 		o.Log = slog.Default()
 	}
 	if o.RTCConfiguration == nil {
-		o.RTCConfiguration = func() any { return struct{}{} }
+		o.RTCConfiguration = func(string) any { return struct{}{} }
 	}
 	if o.Configured == nil {
 		o.Configured = func() config.Limits { return config.Limits{} }

@@ -101,6 +101,8 @@ func (s *Server) failGroup(w http.ResponseWriter, name string, err error) {
 		s.files.notFound(w)
 		return
 	}
-	s.log.Error("cannot use the definition of a group", "group", name, "error", err)
+	if _, ok := errors.AsType[*group.DefinitionError](err); !ok { // which the registry logs, once
+		s.log.Error("cannot use a group", "group", name, "error", err)
+	}
 	http.Error(w, "internal server error", http.StatusInternalServerError)
 }

@@ -118,3 +118,16 @@ func TestSplitGroup(t *testing.T) {
 		}
 	}
 }
+
+func TestABrokenDefinitionIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	for range 3 {
+		if response := f.do("GET", "/group/broken/"); response.StatusCode != 500 {
+			t.Errorf("GET of a group with a broken definition = %d, want 500", response.StatusCode)
+		}
+	}
+	if got := f.log.count("broken.json"); got != 1 {
+		t.Errorf("logged %d times, want once", got)
+	}
+}

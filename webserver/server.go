@@ -59,6 +59,8 @@ type Server struct {
 	policy     policy
 	log        *slog.Logger
 	http       *http.Server // TLSConfig is nil if it speaks plain HTTP
+
+	certificates *certificates // nil if it speaks plain HTTP
 }
 
 // New prepares a server. It fails if the static directory cannot be opened;
@@ -84,7 +86,8 @@ func New(o Options) (*Server, error) {
 		ErrorLog:          errorLog(o.Log),
 	}
 	if !o.Insecure {
-		s.http.TLSConfig = newCertificates(o.Data, time.Now, o.Log).config()
+		s.certificates = newCertificates(o.Data, time.Now, o.Log)
+		s.http.TLSConfig = s.certificates.config()
 	}
 	return s, nil
 }

@@ -82,6 +82,19 @@ func (c *certificates) config() *tls.Config {
 	}
 }
 
+// errNoTLS says that there is no certificate.
+var errNoTLS = errors.New("the server speaks plain HTTP")
+
+// Certificate returns the server's certificate of the moment, for others who
+// serve its clients. It is fit for tls.Config's GetCertificate, and fails if the
+// server speaks plain HTTP.
+func (s *Server) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if s.certificates == nil {
+		return nil, errNoTLS
+	}
+	return s.certificates.get(hello)
+}
+
 // get returns the certificate to use now. It looks at the files at each call.
 //
 // While they are broken, or one of them is missing, the last good pair stays

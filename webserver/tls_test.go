@@ -1,6 +1,7 @@
 package webserver
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/tls"
@@ -188,6 +189,10 @@ func TestServeTLS(t *testing.T) {
 	if got := connection.ConnectionState().NegotiatedProtocol; got != "h2" {
 		t.Errorf("negotiated %q, want h2", got)
 	}
+	certificate, err := f.Certificate(&tls.ClientHelloInfo{})
+	if err != nil || !bytes.Equal(certificate.Certificate[0], connection.ConnectionState().PeerCertificates[0].Raw) {
+		t.Errorf("Certificate() is not the one that clients get, error %v", err)
+	}
 	_ = connection.Close()
 	if connection, err := dial(&tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}); err == nil {
 		_ = connection.Close()
@@ -197,5 +202,12 @@ func TestServeTLS(t *testing.T) {
 	f.Shutdown(t.Context())
 	if err := <-done; err != nil {
 		t.Errorf("Serve after Shutdown: %v, want nil", err)
+	}
+}
+
+func TestPlainServerHasNoCertificateForOthers(t *testing.T) {
+	t.Parallel()
+	if c, err := newFixture(t, nil).Certificate(&tls.ClientHelloInfo{}); err == nil {
+		t.Errorf("Certificate() = %v, want an error", c)
 	}
 }

@@ -23,6 +23,9 @@ const writeTimeout = 10 * time.Second
 type ClientOptions struct {
 	ID      string // client id; random if empty
 	Trickle bool   // send candidates one by one instead of in descriptions
+	// Network is how the client reaches the server: by UDP if it is empty, by
+	// "tcp", or by "relay" through the servers that it is told of when it joins.
+	Network string
 	// Packet takes each packet received, which it must not keep. If it is
 	// nil, tracks record their packets. It is called from one goroutine per
 	// track.
@@ -45,6 +48,7 @@ type Client struct {
 	messages     []Message
 	publications map[string]*Publication
 	streams      map[string]*Stream // offered and not closed
+	servers      []webrtc.ICEServer // as of the latest message that names them
 	announced    []*Stream          // offered and not yet waited for
 	err          error              // why the reader has ended
 	closing      bool
@@ -59,7 +63,7 @@ func Dial(ctx context.Context, endpoint string, o ClientOptions) (*Client, error
 	if o.ID == "" {
 		o.ID = randomID()
 	}
-	api, err := newAPI()
+	api, err := newAPI(o.Network)
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +280,11 @@ var handlers = map[string]func(*Client, Message) error{
 
 // handle acts on m. Its errors end the connection: they are the server's.
 func (c *Client) handle(m Message) error {
+	if m.Servers != nil {
+		c.mu.Lock()
+		c.servers = m.Servers.servers()
+		c.mu.Unlock()
+	}
 	h, ok := handlers[m.Type]
 	if !ok {
 		return nil

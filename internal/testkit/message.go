@@ -21,6 +21,7 @@ type Message struct {
 	Status      map[string]any           `json:"status,omitempty"`
 	Data        map[string]any           `json:"data,omitempty"`
 	Group       string                   `json:"group,omitempty"`
+	Servers     *Configuration           `json:"rtcConfiguration,omitempty"`
 	Value       any                      `json:"value,omitempty"`
 	NoEcho      bool                     `json:"noecho,omitempty"`
 	Time        string                   `json:"time,omitempty"`
@@ -28,4 +29,23 @@ type Message struct {
 	Candidate   *webrtc.ICECandidateInit `json:"candidate,omitempty"`
 	Label       string                   `json:"label,omitempty"`
 	Request     any                      `json:"request,omitempty"`
+}
+
+// Configuration is what a client is told about ICE.
+type Configuration struct {
+	ICEServers []struct {
+		URLs       []string `json:"urls"`
+		Username   string   `json:"username"`
+		Credential any      `json:"credential"`
+	} `json:"iceServers"`
+	ICETransportPolicy string `json:"iceTransportPolicy"`
+}
+
+// servers translates the ICE servers.
+func (c *Configuration) servers() []webrtc.ICEServer {
+	var servers []webrtc.ICEServer
+	for _, s := range c.ICEServers {
+		servers = append(servers, webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
+	}
+	return servers
 }

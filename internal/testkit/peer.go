@@ -10,13 +10,20 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// newAPI returns what makes a client's peer connections: loopback only, with
-// reports and retransmission.
-func newAPI() (*webrtc.API, error) {
+// newAPI returns what makes a client's peer connections on a network, as
+// [ClientOptions] has it: loopback only, with reports and retransmission.
+func newAPI(network string) (*webrtc.API, error) {
 	var settings webrtc.SettingEngine
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetIPFilter(net.IP.IsLoopback)
-	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	switch network {
+	case "tcp":
+		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	case "relay": // on which TURN may be spoken over TCP
+		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeTCP4})
+	default:
+		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	}
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 
 	media := new(webrtc.MediaEngine)
@@ -65,7 +72,14 @@ type peer struct {
 }
 
 func (c *Client) newPeer(id string) (*peer, error) {
-	pc, err := c.api.NewPeerConnection(webrtc.Configuration{})
+	var configuration webrtc.Configuration
+	if c.options.Network == "relay" {
+		c.mu.Lock()
+		configuration.ICEServers = c.servers
+		c.mu.Unlock()
+		configuration.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
+	pc, err := c.api.NewPeerConnection(configuration)
 	if err != nil {
 		return nil, err
 	}

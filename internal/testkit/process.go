@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// Process is a server in a process of its own, whose use of the processor can
-// be told from the test's.
+// Process is a server in a process of its own, as its users run it.
 type Process struct {
 	// HTTP and WebSocket are the server's base URLs, without a slash at the
 	// end.

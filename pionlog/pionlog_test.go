@@ -1,4 +1,4 @@
-package rtpconn
+package pionlog
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 func TestPeersCannotFillTheLogThroughPion(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	f := newLoggerFactory(slog.New(slog.NewTextHandler(&b, nil)))
+	f := New(slog.New(slog.NewTextHandler(&b, nil)))
 	for range 1000 { // each connection has loggers of its own
 		f.NewLogger("ice").Error("packet")
 		f.NewLogger("pc").Errorf("packet %d", 1)

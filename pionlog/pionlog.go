@@ -1,4 +1,10 @@
-package rtpconn
+// Package pionlog lets Pion write to our log, without letting its peers fill it.
+//
+// # Ownership
+//
+// A [Factory] may be used from any goroutine, and by everything that one part
+// of the server makes with Pion: what it limits, it limits for all of them.
+package pionlog
 
 import (
 	"context"
@@ -18,17 +24,18 @@ const (
 	complaintsWindow = time.Minute
 )
 
-// loggerFactory gives Pion loggers that write to ours. Pion warns whenever a
+// Factory gives Pion loggers that write to ours. Pion warns whenever a
 // connection ends, so its warnings are for debugging here, and its errors,
 // which a peer can provoke with each packet, are warnings, the first few at any
 // time. What it says below that is dropped.
-type loggerFactory struct {
+type Factory struct {
 	log        *slog.Logger
 	complaints *complaints
 }
 
-func newLoggerFactory(log *slog.Logger) loggerFactory {
-	return loggerFactory{log, new(complaints)}
+// New returns a factory of loggers that write to log.
+func New(log *slog.Logger) Factory {
+	return Factory{log, new(complaints)}
 }
 
 // complaints counts errors, so that nobody can fill the log with them. Any
@@ -54,48 +61,48 @@ func (c *complaints) allow(now rtptime.Instant) bool {
 }
 
 // NewLogger implements logging.LoggerFactory.
-func (f loggerFactory) NewLogger(scope string) logging.LeveledLogger {
-	return pionLogger{f.log.With("scope", scope), f.complaints}
+func (f Factory) NewLogger(scope string) logging.LeveledLogger {
+	return logger{f.log.With("scope", scope), f.complaints}
 }
 
-// pionLogger implements logging.LeveledLogger.
-type pionLogger struct {
+// logger implements logging.LeveledLogger.
+type logger struct {
 	log        *slog.Logger
 	complaints *complaints
 }
 
-func (pionLogger) Trace(string)          {}
-func (pionLogger) Tracef(string, ...any) {}
-func (pionLogger) Debug(string)          {}
-func (pionLogger) Debugf(string, ...any) {}
-func (pionLogger) Info(string)           {}
-func (pionLogger) Infof(string, ...any)  {}
+func (logger) Trace(string)          {}
+func (logger) Tracef(string, ...any) {}
+func (logger) Debug(string)          {}
+func (logger) Debugf(string, ...any) {}
+func (logger) Info(string)           {}
+func (logger) Infof(string, ...any)  {}
 
-func (l pionLogger) Warn(text string)  { l.write(slog.LevelDebug, text) }
-func (l pionLogger) Error(text string) { l.write(l.errorLevel(), text) }
+func (l logger) Warn(text string)  { l.write(slog.LevelDebug, text) }
+func (l logger) Error(text string) { l.write(l.errorLevel(), text) }
 
-func (l pionLogger) Warnf(format string, args ...any) {
+func (l logger) Warnf(format string, args ...any) {
 	l.writef(slog.LevelDebug, format, args)
 }
 
-func (l pionLogger) Errorf(format string, args ...any) {
+func (l logger) Errorf(format string, args ...any) {
 	l.writef(l.errorLevel(), format, args)
 }
 
 // errorLevel is the level at which an error is logged now.
-func (l pionLogger) errorLevel() slog.Level {
+func (l logger) errorLevel() slog.Level {
 	if l.complaints.allow(rtptime.Now()) {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
 }
 
-func (l pionLogger) writef(level slog.Level, format string, args []any) {
+func (l logger) writef(level slog.Level, format string, args []any) {
 	if l.log.Enabled(context.Background(), level) {
 		l.write(level, fmt.Sprintf(format, args...))
 	}
 }
 
-func (l pionLogger) write(level slog.Level, text string) {
+func (l logger) write(level slog.Level, text string) {
 	l.log.Log(context.Background(), level, "webrtc", "text", text)
 }

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"galene/config"
+	"galene/ice"
+	"galene/netaddr"
+	"galene/rtpconn"
+	"galene/tcpmux"
+	"galene/turnserver"
+	"galene/udpmux"
+)
+
+// media is everything that media goes through.
+type media struct {
+	engine  *rtpconn.Engine
+	servers *ice.Source
+	web     net.Listener // where the web server is to listen
+	log     *slog.Logger
+	closers []func() error // of what is under the engine, last first
+}
+
+// certificateFunc returns the certificate of the moment.
+type certificateFunc func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+
+// openMedia opens the sockets for media, unless each connection is to have its
+// own, and prepares what makes connections on them. The web server's listener
+// may become media's as well, if it has the same port. The caller closes the
+// result, and runs its servers.
+func openMedia(
+	flags config.Flags, settings *config.Settings, web net.Listener, certificate certificateFunc, log *slog.Logger,
+) (*media, error) {
+	m := &media{web: web, log: log}
+	options := rtpconn.Options{Loopback: flags.Loopback, MDNS: flags.MDNS, Log: log}
+	reach, err := newReach(flags, settings)
+	if err == nil {
+		options.PublicAddresses = reach.public.List()
+		err = m.openPorts(flags, &options, &reach)
+	}
+	if err == nil {
+		err = m.makeEngine(flags, options, reach, certificate)
+	}
+	if err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// reach is how others reach this machine.
+type reach struct {
+	public config.PublicAddresses
+	peers  []config.Peers   // that the TURN server allows
+	media  turnserver.Media // where media arrives
+	name   string           // the host's name, if it is known
+}
+
+func newReach(flags config.Flags, settings *config.Settings) (reach, error) {
+	r := reach{public: flags.PublicAddresses, name: settings.CanonicalHost}
+	var err error
+	if r.public == (config.PublicAddresses{}) {
+		if r.public, err = config.ParsePublicAddresses(settings.PublicAddresses); err != nil {
+			return r, fmt.Errorf("public addresses: %w", err)
+		}
+	}
+	for _, s := range settings.TURNPeers {
+		peers, err := config.ParsePeers(s)
+		if err != nil {
+			return r, fmt.Errorf("peers of the TURN server: %w", err)
+		}
+		r.peers = append(r.peers, peers)
+	}
+	if host, _, err := net.SplitHostPort(r.name); err == nil {
+		r.name = host
+	}
+	return r, nil
+}
+
+// behindNAT reports whether clients on the IPv4 Internet do not reach this
+// machine by the addresses that it knows of.
+func (r *reach) behindNAT() bool {
+	local, err := netaddr.Local()
+	return err == nil && !r.public.IPv4.IsValid() &&
+		!slices.ContainsFunc(local, func(a netip.Addr) bool { return a.Is4() && netaddr.Public(a) })
+}
+
+// openPorts opens the ports for media, and puts them into options and reach.
+func (m *media) openPorts(flags config.Flags, options *rtpconn.Options, reach *reach) error {
+	ports := flags.UDPRange
+	if ports == (config.PortRange{}) || ports.Single() {
+		mux, err := udpmux.Listen(udpmux.Options{Port: int(ports.Min), Loopback: flags.Loopback, Log: m.log})
+		if err != nil {
+			return fmt.Errorf("cannot open the UDP port for media (-udp-range chooses another one): %w", err)
+		}
+		m.closers = append(m.closers, mux.Close)
+		m.log.Info("media is on one UDP port", "port", mux.Port())
+		options.Mux = mux
+		ports = config.PortRange{Min: uint16(mux.Port()), Max: uint16(mux.Port())}
+	} else {
+		m.log.Info("media is on a range of UDP ports", "first", ports.Min, "last", ports.Max)
+		options.PortMin, options.PortMax = ports.Min, ports.Max
+	}
+	reach.media = turnserver.Media{Min: ports.Min, Max: ports.Max, Loopback: flags.Loopback}
+
+	if mux := m.openTCP(ports.Min); mux != nil {
+		m.closers = append(m.closers, mux.Close)
+		options.TCPMux = mux
+	}
+	return nil
+}
+
+// openTCP accepts media over TCP on a port, which may be the web server's. It is
+// not there if that is impossible: then those whose UDP is blocked need a relay.
+func (m *media) openTCP(port uint16) *tcpmux.Mux {
+	var listener net.Listener
+	if address, ok := m.web.Addr().(*net.TCPAddr); ok && address.AddrPort().Port() == port {
+		m.web, listener = tcpmux.Split(m.web)
+	} else {
+		var err error
+		listener, err = net.ListenTCP("tcp", &net.TCPAddr{Port: int(port)})
+		if err != nil {
+			m.log.Warn("there is no media over TCP, for clients whose UDP is blocked", "error", err)
+			return nil
+		}
+	}
+	m.log.Info("media is on a TCP port too", "port", port)
+	return tcpmux.New(listener, m.log)
+}
+
+// makeEngine makes the engine and the ICE servers, with the TURN server among
+// them.
+func (m *media) makeEngine(
+	flags config.Flags, options rtpconn.Options, reach reach, certificate certificateFunc,
+) error {
+	settings, err := rtpconn.NewSettingEngine(options)
+	if err != nil {
+		return fmt.Errorf("prepare for media: %w", err)
+	}
+	servers := ice.Options{
+		File:      filepath.Join(flags.Data, "ice-servers.json"),
+		Auto:      flags.Turn.Auto,
+		RelayOnly: flags.RelayOnly,
+		BehindNAT: reach.behindNAT(),
+		Settings:  settings,
+		Log:       m.log,
+	}
+	if flags.Turn.Enabled() {
+		relay := turnserver.Options{
+			Listen: flags.Turn, Public: reach.public.List(), Media: reach.media, Peers: reach.peers,
+			Host: reach.name, Log: m.log,
+		}
+		if !flags.Insecure {
+			relay.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate}
+		}
+		servers.Relay = turnserver.New(relay)
+	}
+	m.servers = ice.NewSource(servers)
+	options.Configuration = m.servers.Configuration
+	if m.engine, err = rtpconn.NewEngine(options); err != nil {
+		return fmt.Errorf("prepare for media: %w", err)
+	}
+	return nil
+}
+
+// forClient is what a client is told about ICE.
+func (m *media) forClient(client string) any {
+	return m.servers.ClientConfiguration(client, time.Now())
+}
+
+// close closes all connections, and then the sockets under them.
+func (m *media) close() {
+	if m.engine != nil {
+		logError(m.log, "cannot close all connections", m.engine.Close())
+	}
+	for _, closer := range slices.Backward(m.closers) {
+		logError(m.log, "cannot close a port for media", closer())
+	}
+}
