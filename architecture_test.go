@@ -39,6 +39,7 @@ var floors = map[string]int{
 	"static":           5,
 	"webserver":        6,
 	".":                7,
+	"internal/depdesc": 8, // imported by tests only
 	"internal/testkit": 8, // imported by tests only
 }
 
