@@ -32,6 +32,7 @@ var floors = map[string]int{
 	"estimator":        1,
 	"udpsocket":        1,
 	"conn":             2,
+	"layers":           2,
 	"udpmux":           2,
 	"group":            3,
 	"rtpconn":          4,

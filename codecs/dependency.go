@@ -26,6 +26,9 @@ const (
 	Required                      // it belongs to the target
 )
 
+// Layers is how many places [LayerIndex] tells apart.
+const Layers = maxSpatial * maxTemporal
+
 // LayerIndex is the place of a spatial and a temporal layer, 0 to 3 each, in the
 // bit sets and lists of a [Dependency].
 func LayerIndex(spatial, temporal uint8) int { return int(spatial)*maxTemporal + int(temporal) }
@@ -47,9 +50,14 @@ type Dependency struct {
 	Count      uint8    // of decode targets, 1 to 16
 	Chained    uint8    // bit s: the targets of spatial layer s are protected by a chain
 	Chains     [4]uint8 // by spatial layer: how many frames back the previous one of the chain is; 0 if there is none
-	Number     uint16   // of the frame
-	Targets    uint16   // by LayerIndex: which layers are decode targets
-	Active     uint16   // by LayerIndex: which targets the sender produces at present
+	// References tells how many frames back those are that this one is predicted
+	// from; 0 is none. Obscure tells that there are others, too many or too far
+	// back to be told here.
+	References [4]uint8
+	Obscure    bool
+	Number     uint16 // of the frame
+	Targets    uint16 // by LayerIndex: which layers are decode targets
+	Active     uint16 // by LayerIndex: which targets the sender produces at present
 	// Indications holds two bits for each layer, by LayerIndex.
 	Indications uint32
 	// Layout holds four bits for each decode target, in the order of the
@@ -92,6 +100,22 @@ type template struct {
 	spatial, temporal uint8
 	indications       uint32
 	chains            [maxSpatial]uint8 // by spatial layer
+	references        references
+}
+
+// references is what a frame is predicted from.
+type references struct {
+	back    [4]uint8
+	obscure bool
+}
+
+// add adds a frame to the references, which had so many before.
+func (r *references) add(n int, back uint32) {
+	if n >= len(r.back) || back > 255 {
+		r.obscure = true
+		return
+	}
+	r.back[n] = uint8(back)
 }
 
 // descriptor is what is read of one dependency descriptor before it is known to
@@ -107,6 +131,7 @@ type descriptor struct {
 	customChains       bool
 	indications        uint32 // by LayerIndex
 	chains             [maxSpatial]uint8
+	references         references
 	maskAt             int // in bits: where the mask is, or would be
 }
 
@@ -115,8 +140,8 @@ const dependencyMandatory = 3
 
 // ParseDependencyDescriptor reads a dependency descriptor, the content of the
 // header extension [ExtensionDependencyDescriptor], into what the Parser made of
-// the packet's payload: f.Dependency, and the layers, Start and End, which the
-// descriptor knows better. s is that of the packet's track, in which structures
+// the packet's payload: f.Dependency, Start and End, which the descriptor knows
+// better, and the layers, unless the payload has told them. s is that of the packet's track, in which structures
 // and active targets are remembered.
 //
 // It reports whether the descriptor was understood; if not, or if its structure
@@ -187,13 +212,16 @@ func (d *descriptor) definition(r *bitReader, t *templates, frame *template) boo
 	if d.masked {
 		d.mask = r.bits(int(t.targets))
 	}
-	d.indications, d.chains = frame.indications, frame.chains
+	d.indications, d.chains, d.references = frame.indications, frame.chains, frame.references
 	if d.customIndications {
 		d.indications = t.readIndications(r)
 	}
 	if d.customReferences {
-		for size := r.bits(2); size != 0 && !r.short; size = r.bits(2) {
-			r.bits(4 * int(size))
+		d.references = references{}
+		size := r.bits(2)
+		for n := 0; size != 0 && !r.short; n++ {
+			d.references.add(n, r.bits(4*int(size))+1)
+			size = r.bits(2)
 		}
 	}
 	if d.customChains {
@@ -273,13 +301,14 @@ func (d *descriptor) describe(s *Structure, t *templates, frame *template, f *Fr
 		f.Keyframe = d.start && d.structured && frame.spatial == 0
 	}
 	f.Start, f.End = d.start || f.Keyframe, d.end
-	f.SpatialID, f.TemporalID = frame.spatial, frame.temporal
 	f.Dependency = Dependency{
 		Known:       true,
 		Structured:  d.structured,
 		Count:       t.targets,
 		Chained:     t.chained,
 		Chains:      d.chains,
+		References:  d.references.back,
+		Obscure:     d.references.obscure,
 		Number:      d.number,
 		Targets:     t.present,
 		Active:      d.active(s, t) & t.present,
@@ -289,7 +318,11 @@ func (d *descriptor) describe(s *Structure, t *templates, frame *template, f *Fr
 	if f.Dependency.Active == 0 {
 		f.Dependency.Active = t.present // none at all cannot be meant
 	}
-	f.SwitchUp = f.Keyframe || f.Dependency.Indication(LayerIndex(frame.spatial, frame.temporal)) == Switch
+	if f.PictureIDBits == 0 {
+		// VP8 and VP9 tell their layers themselves, and mean something else by SwitchUp.
+		f.SpatialID, f.TemporalID = frame.spatial, frame.temporal
+		f.SwitchUp = f.Keyframe || f.Dependency.Indication(LayerIndex(frame.spatial, frame.temporal)) == Switch
+	}
 	if f.Keyframe && f.Width == 0 && t.hasSizes {
 		f.setSize(uint64(t.width[frame.spatial]), uint64(t.height[frame.spatial]))
 	}

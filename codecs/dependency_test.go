@@ -53,55 +53,55 @@ func TestDependencyDescriptor(t *testing.T) {
 		{
 			"upper layer of the key picture",
 			depdesc.Descriptor{Start: true, Template: 3, Number: 0},
-			Dependency{Number: 0, Indications: 2<<8 | 2<<10, Chains: [4]uint8{1, 1}},
+			Dependency{Number: 0, Indications: 2<<8 | 2<<10, Chains: [4]uint8{1, 1}, References: [4]uint8{1}},
 			1, 0, true,
 		},
 		{
 			"template whose id is beyond the end of the range",
 			depdesc.Descriptor{End: true, Template: 5, Number: 1},
-			Dependency{Number: 1, Indications: 1 << 10, Chains: [4]uint8{3, 2}},
+			Dependency{Number: 1, Indications: 1 << 10, Chains: [4]uint8{3, 2}, References: [4]uint8{2, 1}},
 			1, 1, false,
 		},
 		{
 			"indications of its own",
 			depdesc.Descriptor{Template: 2, Number: 2, Indications: []int{1, 0, 2, 0}},
-			Dependency{Number: 2, Indications: 1<<10 | 2<<2, Chains: [4]uint8{2, 1}},
+			Dependency{Number: 2, Indications: 1<<10 | 2<<2, Chains: [4]uint8{2, 1}, References: [4]uint8{2}},
 			0, 1, true,
 		},
 		{
 			"references and chains of its own",
 			depdesc.Descriptor{Template: 2, Number: 3, References: []int{1, 16, 17, 4096}, Chains: []int{255, 7}},
-			Dependency{Number: 3, Indications: 3<<10 | 1<<2, Chains: [4]uint8{255, 7}},
+			Dependency{Number: 3, Indications: 3<<10 | 1<<2, Chains: [4]uint8{255, 7}, References: [4]uint8{1, 16, 17}, Obscure: true},
 			0, 1, false,
 		},
 		{
 			"active targets",
 			depdesc.Descriptor{Template: 2, Number: 4, Active: &lower},
-			Dependency{Number: 4, Indications: 3<<10 | 1<<2, Chains: [4]uint8{2, 1}, Active: 0b11},
+			Dependency{Number: 4, Indications: 3<<10 | 1<<2, Chains: [4]uint8{2, 1}, References: [4]uint8{2}, Active: 0b11},
 			0, 1, false,
 		},
 		{
 			"which hold for the next",
 			depdesc.Descriptor{Template: 2, Number: 5},
-			Dependency{Number: 5, Indications: 3<<10 | 1<<2, Chains: [4]uint8{2, 1}, Active: 0b11},
+			Dependency{Number: 5, Indications: 3<<10 | 1<<2, Chains: [4]uint8{2, 1}, References: [4]uint8{2}, Active: 0b11},
 			0, 1, false,
 		},
 		{
 			"others, of a frame that is late",
 			depdesc.Descriptor{Template: 2, Number: 3, Active: &upper},
-			Dependency{Number: 3, Indications: 3<<10 | 1<<2, Chains: [4]uint8{2, 1}, Active: 0b110000},
+			Dependency{Number: 3, Indications: 3<<10 | 1<<2, Chains: [4]uint8{2, 1}, References: [4]uint8{2}, Active: 0b110000},
 			0, 1, false,
 		},
 		{
 			"which do not hold for the next",
 			depdesc.Descriptor{Template: 2, Number: 6},
-			Dependency{Number: 6, Indications: 3<<10 | 1<<2, Chains: [4]uint8{2, 1}, Active: 0b11},
+			Dependency{Number: 6, Indications: 3<<10 | 1<<2, Chains: [4]uint8{2, 1}, References: [4]uint8{2}, Active: 0b11},
 			0, 1, false,
 		},
 		{
 			"no targets at all cannot be meant",
 			depdesc.Descriptor{Template: 2, Number: 7, Active: &none},
-			Dependency{Number: 7, Indications: 3<<10 | 1<<2, Chains: [4]uint8{2, 1}},
+			Dependency{Number: 7, Indications: 3<<10 | 1<<2, Chains: [4]uint8{2, 1}, References: [4]uint8{2}},
 			0, 1, false,
 		},
 	}
@@ -240,7 +240,7 @@ func TestRewrittenDescriptorSaysTheRest(t *testing.T) {
 		if !ParseDependencyDescriptor(ext, &rewriting, &f) {
 			t.Fatalf("%x is not understood", ext)
 		}
-		out := RewriteDependencyDescriptor([]byte{7}, ext, &f, Renumbering{PictureID: add}, active)
+		out := RewriteDependencyDescriptor([]byte{7}, ext, &f, Renumbering{FrameNumber: add}, active)
 		if out[0] != 7 || len(out)-1 > len(ext)+MaxDependencyGrowth {
 			t.Fatalf("%x is rewritten to %x", ext, out)
 		}
@@ -313,7 +313,7 @@ func TestDependencyDescriptorsAreReadWithoutAllocating(t *testing.T) {
 			if !ParseDependencyDescriptor(ext, &s, &f) {
 				t.Fatalf("%x is not understood", ext)
 			}
-			RewriteDependencyDescriptor(buffer, ext, &f, Renumbering{PictureID: 1}, 1)
+			RewriteDependencyDescriptor(buffer, ext, &f, Renumbering{FrameNumber: 1}, 1)
 		})
 		if allocs != 0 {
 			t.Errorf("%+v: %v allocations, want none", d, allocs)

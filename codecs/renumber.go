@@ -5,9 +5,10 @@ import "encoding/binary"
 // Renumbering is what a forwarder adds to the numbers inside a packet, each
 // modulo the width of its field. The zero value changes nothing.
 type Renumbering struct {
-	PictureID uint16 // to the picture id, and to the descriptor's frame number
-	TL0PicIdx uint8
-	KeyIdx    uint8
+	PictureID   uint16
+	FrameNumber uint16 // of the dependency descriptor
+	TL0PicIdx   uint8
+	KeyIdx      uint8
 }
 
 // Renumber adds r to the numbers of a VP8 or VP9 payload, in place, where f says

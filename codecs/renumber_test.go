@@ -12,16 +12,16 @@ func TestRenumberKeepsWidthAndTheRest(t *testing.T) {
 		add           Renumbering
 		want          string
 	}{
-		{"nothing to rewrite", "10 91 02 03", Renumbering{5, 6, 7}, "10 91 02 03"},
-		{"no fields in the extension", "90 20 a0 91", Renumbering{5, 6, 7}, "90 20 a0 91"},
-		{"short picture id wraps", "90 80 7f 91", Renumbering{0x86, 6, 7}, "90 80 05 91"},
-		{"long picture id", "90 80 81 02 91", Renumbering{0xfd, 6, 7}, "90 80 81 ff 91"},
-		{"long picture id wraps", "90 80 ff ff 91", Renumbering{1, 6, 7}, "90 80 80 00 91"},
-		{"long picture id goes back", "90 80 80 00 91", Renumbering{0xffff, 6, 7}, "90 80 ff ff 91"},
-		{"small number stays long", "90 80 ff ff 91", Renumbering{2, 6, 7}, "90 80 80 01 91"},
-		{"TL0PICIDX alone wraps", "90 40 ff 91", Renumbering{5, 6, 7}, "90 40 05 91"},
-		{"KEYIDX wraps beside TID and Y", "90 30 bf 91", Renumbering{5, 6, 2}, "90 30 a1 91"},
-		{"all fields", "90 f0 81 02 03 64 91", Renumbering{0x7efd, 252, 1}, "90 f0 ff ff ff 65 91"},
+		{"nothing to rewrite", "10 91 02 03", Renumbering{5, 0, 6, 7}, "10 91 02 03"},
+		{"no fields in the extension", "90 20 a0 91", Renumbering{5, 0, 6, 7}, "90 20 a0 91"},
+		{"short picture id wraps", "90 80 7f 91", Renumbering{0x86, 0, 6, 7}, "90 80 05 91"},
+		{"long picture id", "90 80 81 02 91", Renumbering{0xfd, 0, 6, 7}, "90 80 81 ff 91"},
+		{"long picture id wraps", "90 80 ff ff 91", Renumbering{1, 0, 6, 7}, "90 80 80 00 91"},
+		{"long picture id goes back", "90 80 80 00 91", Renumbering{0xffff, 0, 6, 7}, "90 80 ff ff 91"},
+		{"small number stays long", "90 80 ff ff 91", Renumbering{2, 0, 6, 7}, "90 80 80 01 91"},
+		{"TL0PICIDX alone wraps", "90 40 ff 91", Renumbering{5, 0, 6, 7}, "90 40 05 91"},
+		{"KEYIDX wraps beside TID and Y", "90 30 bf 91", Renumbering{5, 0, 6, 2}, "90 30 a1 91"},
+		{"all fields", "90 f0 81 02 03 64 91", Renumbering{0x7efd, 0, 252, 1}, "90 f0 ff ff ff 65 91"},
 		{"nothing added", "90 f0 81 02 03 64 91", Renumbering{}, "90 f0 81 02 03 64 91"},
 	}
 	for _, tt := range tests {
@@ -49,7 +49,7 @@ func TestRenumberStaysInsideTheSlice(t *testing.T) {
 	whole := unhex(t, "90 f0 81 02 03 64 91")
 	for n := range len(whole) {
 		payload := bytes.Clone(whole)
-		Renumber(payload[:n], &f, Renumbering{0x7fff, 255, 31})
+		Renumber(payload[:n], &f, Renumbering{0x7fff, 0, 255, 31})
 		if got, want := payload[n:], whole[n:]; !bytes.Equal(got, want) {
 			t.Errorf("behind a payload of %d bytes: %x, want %x", n, got, want)
 		}
@@ -60,7 +60,7 @@ func TestRenumberDoesNotAllocate(t *testing.T) {
 	payload := unhex(t, samples[0].payload)
 	var f Frame
 	parseVP8(payload, false, &f)
-	if n := testing.AllocsPerRun(1000, func() { Renumber(payload, &f, Renumbering{9, 9, 9}) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { Renumber(payload, &f, Renumbering{9, 0, 9, 9}) }); n != 0 {
 		t.Errorf("Renumber allocates %v times, want 0", n)
 	}
 }
@@ -72,7 +72,7 @@ func BenchmarkRenumber(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(payload)))
 	for b.Loop() {
-		Renumber(payload, &f, Renumbering{9, 9, 9})
+		Renumber(payload, &f, Renumbering{9, 0, 9, 9})
 	}
 }
 
@@ -91,7 +91,7 @@ func FuzzRenumber(f *testing.F) {
 		var before, after Frame
 		parse(payload, false, &before)
 		rewritten := bytes.Clone(payload)
-		Renumber(rewritten, &before, Renumbering{pictureID, tl0, keyIdx})
+		Renumber(rewritten, &before, Renumbering{pictureID, 0, tl0, keyIdx})
 		parse(rewritten, false, &after)
 
 		want := before
@@ -107,7 +107,7 @@ func FuzzRenumber(f *testing.F) {
 		if after != want {
 			t.Errorf("payload %x rewritten to %x: got %+v, want %+v", payload, rewritten, after, want)
 		}
-		Renumber(rewritten, &after, Renumbering{-pictureID, -tl0, -keyIdx})
+		Renumber(rewritten, &after, Renumbering{-pictureID, 0, -tl0, -keyIdx})
 		if !bytes.Equal(rewritten, payload) {
 			t.Errorf("payload %x rewritten there and back is %x", payload, rewritten)
 		}

@@ -14,7 +14,7 @@ const (
 const MaxDependencyGrowth = 3
 
 // RewriteDependencyDescriptor appends to dst a dependency descriptor like ext,
-// with r.PictureID added to the frame number and, unless active is 0, with the
+// with r.FrameNumber added to the frame number and, unless active is 0, with the
 // active decode targets being those whose layers are set in active, by
 // [LayerIndex]. A descriptor that did not tell them does then.
 //
@@ -26,7 +26,7 @@ func RewriteDependencyDescriptor(dst, ext []byte, f *Frame, r Renumbering, activ
 		return append(dst, ext...)
 	}
 	dst = append(dst, ext[0])
-	dst = binary.BigEndian.AppendUint16(dst, binary.BigEndian.Uint16(ext[1:])+r.PictureID)
+	dst = binary.BigEndian.AppendUint16(dst, binary.BigEndian.Uint16(ext[1:])+r.FrameNumber)
 	d := &f.Dependency
 	if active == 0 || !d.Known {
 		return append(dst, ext[dependencyMandatory:]...)

@@ -25,9 +25,11 @@ func (t *templates) read(r *bitReader) bool {
 	if !t.placeTargets(&byTarget) {
 		return false
 	}
-	for range t.count {
-		for follows := r.flag(); follows && !r.short; follows = r.flag() {
-			r.bits(4)
+	for i := range int(t.count) {
+		follows := r.flag()
+		for n := 0; follows && !r.short; n++ {
+			t.frames[i].references.add(n, r.bits(4)+1)
+			follows = r.flag()
 		}
 	}
 	if !t.readProtection(r) {

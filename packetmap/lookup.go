@@ -12,7 +12,7 @@ func (m *Map) Lookup(out uint16) (Entry, bool) {
 	if s == nil {
 		return Entry{}, false
 	}
-	return Entry{Ingest: s.ingest, Source: s.source, TimestampOffset: s.timestampOffset}, true
+	return Entry{Ingest: s.ingest, Source: s.source, TimestampOffset: s.timestampOffset, Note: s.note}, true
 }
 
 // Resend is [Map.Lookup] for a packet that will be sent again if found, and bounds how often:

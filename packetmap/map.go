@@ -11,12 +11,13 @@ type Entry struct {
 	Ingest          int64  // its unwrapped sequence number at the source
 	Source          uint8  // which source it is from: the one given to [Map.Switch], at first 0
 	TimestampOffset uint32 // what was added to its timestamp, modulo 2³²
+	Note            uint64 // what [Map.Forward] was given with it
 }
 
-// sent is what is remembered of one outgoing number. It leaves room for the changes made to the
-// picture identifiers.
+// sent is what is remembered of one outgoing number.
 type sent struct {
 	ingest          int64
+	note            uint64
 	timestampOffset uint32
 	source          uint8
 	used            bool  // false if the number is a hole
@@ -57,7 +58,8 @@ func New(first uint16) *Map {
 }
 
 // Forward returns the outgoing sequence number for packet ingest of the present source, which is
-// about to be sent. A packet ahead of all others gets a number as far ahead; one that
+// about to be sent. note is remembered for [Map.Lookup]: how else the packet is changed, in the
+// caller's terms. A packet ahead of all others gets a number as far ahead; one that
 // is late gets the number its gap has left; one that was forwarded already, the same again.
 //
 // ok is false if the packet must not be sent: it was dropped, or is from before the first
@@ -65,7 +67,7 @@ func New(first uint16) *Map {
 //
 // A jump ahead by more than 1024 packets leaves only one hole: enough for the receiver to notice, and
 // nothing that could be filled any more.
-func (m *Map) Forward(ingest int64) (out uint16, ok bool) {
+func (m *Map) Forward(ingest int64, note uint64) (out uint16, ok bool) {
 	if !m.started || ingest > m.newest {
 		m.advance(ingest)
 		m.allotted++
@@ -78,7 +80,7 @@ func (m *Map) Forward(ingest int64) (out uint16, ok bool) {
 	}
 	s := &m.sent[number&ringMask]
 	if !s.used {
-		*s = sent{ingest: ingest, source: m.source, timestampOffset: m.timestampOffset, used: true}
+		*s = sent{ingest: ingest, note: note, source: m.source, timestampOffset: m.timestampOffset, used: true}
 	}
 	m.returned(number)
 	return uint16(number), true
@@ -98,6 +100,22 @@ func (m *Map) Drop(ingest int64) bool {
 	}
 	number, ok := m.number(ingest)
 	return !ok || m.sent[number&ringMask].used
+}
+
+// Close takes note that the packets missing before packet ingest of the present source, which is ahead of
+// all others, would not be sent if they came: no numbers are left for them. For any other ingest it
+// does nothing.
+func (m *Map) Close(ingest int64) {
+	if !m.started || ingest <= m.newest {
+		return
+	}
+	if ingest-m.newest > ringSize {
+		m.floor = ingest
+	}
+	for missing := max(m.newest+1, m.floor); missing < ingest; missing++ {
+		m.fates[missing&ringMask] = dropped
+	}
+	m.newest = ingest - 1
 }
 
 // Pad returns the number that packet ingest has left open, for a packet of mere padding to be sent

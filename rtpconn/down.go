@@ -250,6 +250,7 @@ func (d *Down) loop() {
 			d.checkAnswer(rtptime.Now())
 		}
 		for _, t := range *d.active.Load() {
+			remove(t.adapt(rtptime.Now()))
 			if f := t.takeStale(); f != nil {
 				f.track.RemoveSink(f)
 			}

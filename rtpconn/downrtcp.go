@@ -8,6 +8,7 @@ import (
 
 	"galene/conn"
 	"galene/jitter"
+	"galene/layers"
 	"galene/rtptime"
 	"galene/udpsocket"
 )
@@ -211,6 +212,7 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.closed {
-		d.send(sequence, p.Timestamp+entry.TimestampOffset, marks(&p, from.lowest), p.Payload, out)
+		change := layers.Unpack(entry.Note)
+		d.sendChanged(sequence, p.Timestamp+entry.TimestampOffset, &change, &p, out)
 	}
 }
