@@ -54,7 +54,9 @@ func (l *Loss) Report(fraction uint8, sendingRate uint64, now rtptime.Instant) {
 		}
 	case fraction > decreaseAbove:
 		rate = rate * (512 - uint64(fraction)) / 512
-		l.delivered, l.lossy = sendingRate*(256-uint64(fraction))/256, now
+		if sendingRate > 0 {
+			l.delivered, l.lossy = sendingRate/256*(256-uint64(fraction)), now
+		}
 	}
 	l.rate = min(max(rate, minRate), MaxRate)
 	l.set = now

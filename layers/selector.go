@@ -104,6 +104,12 @@ func (s *Selector) WantsKeyframe() bool { return s.refresh }
 // Sending returns up to which layers the stream is being sent.
 func (s *Selector) Sending() Layer { return s.limit }
 
+// Passes tells that a packet is sent unchanged, without asking Select: nothing has come since Begin that
+// there is anything to choose of or to renumber in.
+func (s *Selector) Passes(f *codecs.Frame) bool {
+	return !s.beginning && s.history.count == 0 && plain(f)
+}
+
 // Select decides about a packet: its sequence number, unwrapped, its timestamp and
 // marker bit, and what its payload says. Packets of mere padding are not shown to it.
 //

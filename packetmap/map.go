@@ -16,13 +16,19 @@ type Entry struct {
 
 // sent is what is remembered of one outgoing number.
 type sent struct {
-	ingest          int64
-	note            uint64
-	timestampOffset uint32
+	ingest   int64
+	note     uint64
+	resentAt uint32 // when [Map.Resend] granted it last, in microseconds
+	resends  uint8  // how often it did
+	epoch    uint8  // since which switch it was sent
+	used     bool   // false if the number is a hole
+}
+
+// epoch is what holds for all packets from one switch to the next. Fewer than 256 switches
+// go by while a packet is remembered.
+type epoch struct {
 	source          uint8
-	used            bool  // false if the number is a hole
-	resends         uint8 // how often [Map.Resend] has granted this packet
-	resentAt        int64 // when it did last, in the caller's nanoseconds
+	timestampOffset uint32
 }
 
 // fate is what became of one ingest number of the present source: the low 16 bits of the
@@ -37,8 +43,8 @@ const dropped fate = -1
 // from floor to newest that are less than ringSize old have a fate. Outgoing
 // numbers up to allotted that are less than ringSize old have an entry in the other ring.
 type Map struct {
-	source          uint8
-	timestampOffset uint32
+	epoch  uint8 // the present one
+	epochs [256]epoch
 
 	started  bool  // whether floor and newest mean anything
 	floor    int64 // no ingest number below it can be mapped
@@ -80,7 +86,7 @@ func (m *Map) Forward(ingest int64, note uint64) (out uint16, ok bool) {
 	}
 	s := &m.sent[number&ringMask]
 	if !s.used {
-		*s = sent{ingest: ingest, note: note, source: m.source, timestampOffset: m.timestampOffset, used: true}
+		*s = sent{ingest: ingest, note: note, epoch: m.epoch, used: true}
 	}
 	m.returned(number)
 	return uint16(number), true
@@ -141,7 +147,8 @@ func (m *Map) Pad(ingest int64) (out uint16, ok bool) {
 //
 // What was sent before remains known to [Map.Lookup]; what was missing then cannot be sent any more.
 func (m *Map) Switch(source uint8, ingest int64, timestampOffset uint32) {
-	m.source, m.timestampOffset = source, timestampOffset
+	m.epoch++
+	m.epochs[m.epoch] = epoch{source, timestampOffset}
 	m.started = true
 	m.floor, m.newest = ingest, ingest-1
 }

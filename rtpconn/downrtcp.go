@@ -118,6 +118,7 @@ func (d *downTrack) handleRTCP(packet rtcp.Packet) {
 	case *rtcp.ReceiverEstimatedMaximumBitrate:
 		if slices.Contains(p.SSRCs, d.ssrc) && p.Bitrate >= 0 {
 			d.allow.REMB.Set(uint64(min(p.Bitrate, maxFloatRate)), now)
+			d.down.poke() // what is sent may have to change
 		}
 	}
 }
@@ -154,6 +155,7 @@ func (d *downTrack) receptionReports(reports []rtcp.ReceptionReport, now rtptime
 		}
 		rate, _ := d.rate.Rate(now)
 		d.allow.Loss.Report(r.FractionLost, rate, now)
+		d.down.poke() // what is sent may have to change
 		d.measureRoundTrip(r.LastSenderReport, r.Delay)
 	}
 }

@@ -144,23 +144,21 @@ func (f *feed) AllowedRate(now rtptime.Instant) uint64 { return f.down.allow.All
 func (d *downTrack) write(f *feed, p *conn.Packet, out *udpsocket.Batch) {
 	before := f.highest
 	f.highest = max(before, p.Sequence)
-	current := f == d.current
+	if f == d.current && d.state == live && !d.closed {
+		if p.Sequence > d.caughtUp || d.takeMissed(p.Sequence) {
+			d.forward(p, out)
+		}
+		return
+	}
 	if f == d.target && d.starts(f, p) {
 		d.switchTo(f, p)
 	}
-	if f != d.current || d.closed {
-		return
-	}
-	wasLive := current && d.state == live
-	if !d.admit(f, p) {
+	if f != d.current || d.closed || !d.admit(f, p) {
 		return
 	}
 	d.forward(p, out)
-	if before > p.Sequence && !wasLive && d.state == live {
+	if before > p.Sequence && d.state == live {
 		d.overtaken(f, p.Sequence, before, out)
-	}
-	if d.selector != nil && d.selector.WantsKeyframe() {
-		d.lackKeyframe(p.Arrival)
 	}
 }
 
@@ -205,16 +203,9 @@ func (d *downTrack) forward(p *conn.Packet, out *udpsocket.Batch) {
 		return
 	}
 	change := layers.Change{Marker: p.Marker}
-	if d.selector != nil {
-		v := d.selector.Select(p.Sequence, p.Timestamp, p.Marker, &p.Frame)
-		if v.Close {
-			d.numbers.Close(p.Sequence)
-		}
-		if !v.Forward {
-			d.skip(p, out)
-			return
-		}
-		change = v.Change
+	if d.selector != nil && !d.selector.Passes(&p.Frame) && !d.selects(p, &change) {
+		d.skip(p, out)
+		return
 	}
 	sequence, ok := d.numbers.Forward(p.Sequence, change.Pack())
 	if !ok {
@@ -226,6 +217,20 @@ func (d *downTrack) forward(p *conn.Packet, out *udpsocket.Batch) {
 	}
 	d.rate.Add(len(p.Payload), p.Arrival)
 	d.sendChanged(sequence, timestamp, &change, p, out)
+}
+
+// selects lets the selector decide about a packet. It reports whether it is sent, and how it is
+// changed.
+func (d *downTrack) selects(p *conn.Packet, change *layers.Change) bool {
+	v := d.selector.Select(p.Sequence, p.Timestamp, p.Marker, &p.Frame)
+	if v.Close {
+		d.numbers.Close(p.Sequence)
+	}
+	if d.selector.WantsKeyframe() {
+		d.lackKeyframe(p.Arrival)
+	}
+	*change = v.Change
+	return v.Forward
 }
 
 // sendChanged sends a packet as a change tells: now, or again.

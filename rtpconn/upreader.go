@@ -6,7 +6,6 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
-	"galene/codecs"
 	"galene/conn"
 	"galene/rtptime"
 	"galene/udpsocket"
@@ -150,9 +149,7 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	keyframe := in.meta.frame.Keyframe
 
 	t.account(sequence, h, n, keyframe, now)
-	if t.kind == codecs.Video {
-		t.countLayer(&in.meta.frame, n, now)
-	}
+	t.countLayer(&in.meta.frame, n, now)
 	in.makeRoom(sequence, out)
 	data, ok := t.cache.Commit(sequence, h.end, keyframe, now, in.meta)
 	if !ok {

@@ -215,11 +215,13 @@ func (t *upTrack) RequestKeyframe() {
 	}
 }
 
-// layerRates implements metered.
+// layerRates implements metered. The lowest layer has what the others leave of the whole.
 func (t *upTrack) layerRates(now rtptime.Instant) (rates [codecs.Layers]uint64, highest layers.Layer) {
-	for i := range rates {
+	rates[0], _ = t.rate.Rate(now)
+	for i := 1; i < len(rates); i++ {
 		rates[i], _ = t.layerRate[i].Rate(now)
 		if rates[i] > 0 {
+			rates[0] -= min(rates[0], rates[i])
 			highest.Spatial = max(highest.Spatial, uint8(i/codecs.LayerIndex(1, 0)))
 			highest.Temporal = max(highest.Temporal, uint8(i%codecs.LayerIndex(1, 0)))
 		}
@@ -227,11 +229,10 @@ func (t *upTrack) layerRates(now rtptime.Instant) (rates [codecs.Layers]uint64, 
 	return rates, highest
 }
 
-// countLayer counts n octets of a frame's layer.
+// countLayer counts n octets of a frame's layer, unless it is the lowest.
 func (t *upTrack) countLayer(f *codecs.Frame, n int, now rtptime.Instant) {
-	spatial, temporal := f.SpatialID, f.TemporalID
-	if layer := codecs.LayerIndex(spatial, temporal); spatial|temporal < 4 {
-		t.layerRate[layer].Add(n, now)
+	if layers := f.SpatialID | f.TemporalID; layers > 0 && layers < 4 {
+		t.layerRate[codecs.LayerIndex(f.SpatialID, f.TemporalID)].Add(n, now)
 	}
 }
 
