@@ -245,15 +245,14 @@ type rateSink struct {
 
 func (s *rateSink) AllowedRate(rtptime.Instant) uint64 { return s.rate }
 
-// The feedback's way into the choice is tested with the connection's own handler.
 func TestLossesReachTheChoice(t *testing.T) {
 	t.Parallel()
 	_, d, _ := newSimulcast(t, "vp8", 2_000_000, 500_000)
 	now := rtptime.Now()
-	d.rate.Add(250_000, now.Add(-1200*time.Millisecond))
-	d.rate.Add(1000, now)
-	d.handleRTCP(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: 1234, FractionLost: 200}}})
-	if got := d.allow.Limit(rtptime.Now(), 2_000_000); got > 500_000 || got < 300_000 {
+	d.rate.Add(375_000, now)
+	now = now.Add(1500 * time.Millisecond)
+	d.receptionReports([]rtcp.ReceptionReport{{SSRC: 1234, FractionLost: 200}}, now)
+	if got := d.allow.Limit(now, 2_000_000); got > 500_000 || got < 300_000 {
 		t.Errorf("with losses, %d is the limit", got)
 	}
 }
