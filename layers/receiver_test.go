@@ -192,7 +192,7 @@ func drawLife(t *rapid.T, s structure) *life {
 	for i := range l.starts {
 		l.starts[i] = rapid.SampledFrom(starts).Draw(t, "start")
 	}
-	l.pictures = rapid.IntRange(20, 300).Draw(t, "pictures")
+	l.pictures = rapid.IntRange(20, 120).Draw(t, "pictures")
 	return l
 }
 
