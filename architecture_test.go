@@ -36,6 +36,7 @@ var floors = map[string]int{
 	"token":            1,
 	"pionlog":          1,
 	"conn":             2,
+	"layers":           2,
 	"udpmux":           2,
 	"tcpmux":           2,
 	"turnserver":       2,
@@ -48,6 +49,7 @@ var floors = map[string]int{
 	"webserver":        6,
 	".":                7,
 	"galenectl":        7,
+	"internal/depdesc": 8, // imported by tests only
 	"internal/testkit": 8, // imported by tests only
 	"internal/bench":   8, // a program
 }

@@ -25,6 +25,10 @@ const (
 	ExtensionRepairedRID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id" // RFC 8852 §3.2
 )
 
+// ExtensionDependencyDescriptor is the header extension that
+// [ParseDependencyDescriptor] reads (AV1 RTP §A.4).
+const ExtensionDependencyDescriptor = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+
 // ExtensionsFor returns the URIs of the header extensions (RFC 8285) that the
 // server registers for a kind, in the order of their ids, which start at 1 in
 // the server's own offers. Audio has none. The caller owns the slice.

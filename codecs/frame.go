@@ -32,10 +32,17 @@ type Frame struct {
 
 	SwitchUp     bool // receiving this temporal layer may begin with this frame
 	NotUsedAbove bool // VP9: no upper spatial layer is predicted from this frame
+	InterPicture bool // VP9: predicted from earlier pictures
+	InterLayer   bool // VP9: predicted from the spatial layer below in this picture
+	Flexible     bool // VP9: References tells from which pictures
 	Discardable  bool // VP8: no other frame is predicted from this one
 
-	SpatialID  uint8 // 0 to 7, 0 if there are no layers; VP9 only
-	TemporalID uint8 // 0 to 7, 0 if there are no layers; VP8 and VP9 only
+	SpatialID  uint8 // 0 to 7, 0 if there are no layers; VP9, and by dependency descriptor
+	TemporalID uint8 // 0 to 7, 0 if there are no layers; VP8, VP9, and by dependency descriptor
+
+	// References are VP9's P_DIFF: how many pictures back those are from which
+	// this frame is predicted. 0 is none.
+	References [vp9MaxReferences]uint8
 
 	// Where the payload holds what a forwarder rewrites, in bytes from its
 	// start; 0 if it is absent. KeyIdxOffset is that of the byte which holds
@@ -43,6 +50,7 @@ type Frame struct {
 	PictureIDOffset, TL0Offset, KeyIdxOffset uint8
 
 	PictureIDBits uint8 // width of the picture id: 0 if absent, 7 or 15
+	KeyIdx        uint8 // VP8's KEYIDX, 0 to 31, if KeyIdxOffset is set
 	TL0PicIdx     int16 // 0 to 255, or -1 if absent
 	PictureID     int32 // of PictureIDBits bits, or -1 if absent
 
@@ -51,6 +59,10 @@ type Frame struct {
 	// layer if the scalability structure tells, else of this frame. AV1: the
 	// maximum of the coded video sequence.
 	Width, Height uint16
+
+	// Dependency is what the dependency descriptor says, if the packet has one:
+	// [ParseDependencyDescriptor] fills it after the Parser.
+	Dependency Dependency
 }
 
 // Parser fills f from one RTP payload, without padding, and the RTP marker bit.

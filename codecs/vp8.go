@@ -14,7 +14,8 @@ const (
 	vp8HasTID       = 0x20 // T
 	vp8HasKeyIdx    = 0x10 // K
 
-	vp8LayerSync = 0x20 // Y, in the byte of TID and KEYIDX
+	vp8LayerSync  = 0x20 // Y, in the byte of TID and KEYIDX
+	vp8KeyIdxMask = 0x1f // KEYIDX
 )
 
 // longPictureID is the M bit of a VP8 or VP9 picture id: 15 bits, not 7.
@@ -75,7 +76,7 @@ func vp8Descriptor(payload []byte, f *Frame) (n int, ok bool) {
 			f.SwitchUp = payload[n]&vp8LayerSync != 0
 		}
 		if extension&vp8HasKeyIdx != 0 {
-			f.KeyIdxOffset = uint8(n)
+			f.KeyIdx, f.KeyIdxOffset = payload[n]&vp8KeyIdxMask, uint8(n)
 		}
 		n++
 	}
@@ -109,26 +110,4 @@ func vp8Size(frame []byte, f *Frame) {
 	width := binary.LittleEndian.Uint16(frame[6:]) & 0x3fff
 	height := binary.LittleEndian.Uint16(frame[8:]) & 0x3fff
 	f.setSize(uint64(width), uint64(height))
-}
-
-// RewriteVP8 writes a picture id and a TL0PICIDX into the descriptor of a VP8
-// payload, in place, where f says that the sender had them; a field that is
-// absent stays absent. The width of the picture id is kept, so a 7-bit one
-// takes the low 7 bits of pictureID and a 15-bit one the low 15.
-//
-// f must be what VP8's parser made of this payload or of the one it is a copy
-// of; it is not changed, because all subscribers share it. RewriteVP8 does not
-// allocate, and writes nothing beyond the end of payload.
-func RewriteVP8(payload []byte, f *Frame, pictureID uint16, tl0 uint8) {
-	if at := int(f.PictureIDOffset); at > 0 {
-		switch {
-		case f.PictureIDBits == 7 && at < len(payload):
-			payload[at] = uint8(pictureID) &^ longPictureID
-		case f.PictureIDBits == 15 && at+1 < len(payload):
-			binary.BigEndian.PutUint16(payload[at:], pictureID|longPictureID<<8)
-		}
-	}
-	if at := int(f.TL0Offset); at > 0 && at < len(payload) {
-		payload[at] = tl0
-	}
 }

@@ -1,9 +1,6 @@
 package codecs
 
-import (
-	"bytes"
-	"testing"
-)
+import "testing"
 
 // vp8Key is the beginning of a 640×360 keyframe made by libvpx.
 const vp8Key = " 909c00 9d012a 8002 6801 0047"
@@ -61,85 +58,16 @@ func TestVP8(t *testing.T) {
 			Known: true, Start: true, TemporalID: 2, SwitchUp: true,
 		}},
 		{"TID without layer sync", "90 20 df 91", false, Frame{Known: true, Start: true, TemporalID: 3}},
-		{"KEYIDX without TID", "90 10 ff 91", false, Frame{Known: true, Start: true, KeyIdxOffset: 2}},
+		{"KEYIDX without TID", "90 10 ff 91", false, Frame{Known: true, Start: true, KeyIdx: 31, KeyIdxOffset: 2}},
 		{"all fields", "90 f0 81 02 03 64" + vp8Key, false, Frame{
 			Known: true, Keyframe: true, Start: true, SwitchUp: true, Width: 640, Height: 360,
 			PictureID: 0x102, PictureIDBits: 15, PictureIDOffset: 2,
-			TL0PicIdx: 3, TL0Offset: 4, TemporalID: 1, KeyIdxOffset: 5,
+			TL0PicIdx: 3, TL0Offset: 4, TemporalID: 1, KeyIdx: 4, KeyIdxOffset: 5,
 		}},
 		{"all fields, short picture id", "80 f0 11 03 44 00", true, Frame{
 			Known: true, End: true,
 			PictureID: 17, PictureIDBits: 7, PictureIDOffset: 2,
-			TL0PicIdx: 3, TL0Offset: 3, TemporalID: 1, KeyIdxOffset: 4,
+			TL0PicIdx: 3, TL0Offset: 3, TemporalID: 1, KeyIdx: 4, KeyIdxOffset: 4,
 		}},
 	})
-}
-
-func TestRewriteVP8KeepsWidthAndTheRest(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, payload string
-		pictureID     uint16
-		tl0           uint8
-		want          string
-	}{
-		{"nothing to rewrite", "10 91 02 03", 5, 6, "10 91 02 03"},
-		{"no fields in the extension", "90 20 a0 91", 5, 6, "90 20 a0 91"},
-		{"short picture id", "90 80 7f 91", 0x85, 6, "90 80 05 91"},
-		{"long picture id", "90 80 81 02 91", 0x1ff, 6, "90 80 81 ff 91"},
-		{"long picture id wraps", "90 80 ff ff 91", 0x8000, 6, "90 80 80 00 91"},
-		{"small number stays long", "90 80 ff ff 91", 1, 6, "90 80 80 01 91"},
-		{"TL0PICIDX alone", "90 40 01 91", 5, 6, "90 40 06 91"},
-		{"all fields", "90 f0 81 02 03 64 91", 0x7fff, 255, "90 f0 ff ff ff 64 91"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			payload := unhex(t, tt.payload)
-			var f Frame
-			parseVP8(payload, false, &f)
-			if !f.Known {
-				t.Fatalf("payload %s is unknown", tt.payload)
-			}
-			RewriteVP8(payload, &f, tt.pictureID, tt.tl0)
-			if want := unhex(t, tt.want); !bytes.Equal(payload, want) {
-				t.Errorf("RewriteVP8(%s, %#x, %d) = %x, want %x", tt.payload, tt.pictureID, tt.tl0, payload, want)
-			}
-		})
-	}
-}
-
-// A frame that does not belong to the payload must not make it panic.
-func TestRewriteVP8StaysInsideTheSlice(t *testing.T) {
-	t.Parallel()
-	var f Frame
-	parseVP8(unhex(t, "90 f0 81 02 03 64 91"), false, &f)
-	whole := unhex(t, "90 f0 81 02 03 64 91")
-	for n := range len(whole) {
-		payload := bytes.Clone(whole)
-		RewriteVP8(payload[:n], &f, 0x7fff, 255)
-		if got, want := payload[n:], whole[n:]; !bytes.Equal(got, want) {
-			t.Errorf("behind a payload of %d bytes: %x, want %x", n, got, want)
-		}
-	}
-}
-
-func TestRewriteVP8DoesNotAllocate(t *testing.T) {
-	payload := unhex(t, samples[0].payload)
-	var f Frame
-	parseVP8(payload, false, &f)
-	if n := testing.AllocsPerRun(1000, func() { RewriteVP8(payload, &f, 9, 9) }); n != 0 {
-		t.Errorf("RewriteVP8 allocates %v times, want 0", n)
-	}
-}
-
-func BenchmarkRewriteVP8(b *testing.B) {
-	payload := unhex(b, samples[0].payload)
-	var f Frame
-	parseVP8(payload, false, &f)
-	b.ReportAllocs()
-	b.SetBytes(int64(len(payload)))
-	for b.Loop() {
-		RewriteVP8(payload, &f, 9, 9)
-	}
 }

@@ -13,7 +13,8 @@ const (
 	vp9HasStructure = 0x02 // V
 	vp9NotUsedAbove = 0x01 // Z
 
-	vp9SwitchUp = 0x10 // U, in the byte of layer indices
+	vp9SwitchUp   = 0x10 // U, in the byte of layer indices
+	vp9InterLayer = 0x01 // D
 
 	vp9HasSizes    = 0x10 // Y, first byte of the scalability structure
 	vp9HasPictures = 0x08 // G
@@ -54,7 +55,8 @@ func vp9Descriptor(payload []byte, f *Frame) (n int, ok bool) {
 	f.Start = first&vp9Start != 0
 	f.End = first&vp9End != 0
 	f.NotUsedAbove = first&vp9NotUsedAbove != 0
-	flexible := first&vp9Flexible != 0
+	f.InterPicture = first&vp9Predicted != 0
+	f.Flexible = first&vp9Flexible != 0
 
 	n = 1
 	if first&vp9HasPictureID != 0 {
@@ -63,12 +65,12 @@ func vp9Descriptor(payload []byte, f *Frame) (n int, ok bool) {
 		}
 	}
 	if first&vp9HasLayers != 0 {
-		if n, ok = vp9Layers(payload, n, flexible, f); !ok {
+		if n, ok = vp9Layers(payload, n, f); !ok {
 			return 0, false
 		}
 	}
-	if flexible && first&vp9Predicted != 0 {
-		if n, ok = vp9References(payload, n); !ok {
+	if f.Flexible && f.InterPicture {
+		if n, ok = vp9References(payload, n, f); !ok {
 			return 0, false
 		}
 	}
@@ -80,15 +82,16 @@ func vp9Descriptor(payload []byte, f *Frame) (n int, ok bool) {
 
 // vp9Layers reads the layer indices at payload[n], and the TL0PICIDX which
 // follows them outside the flexible mode.
-func vp9Layers(payload []byte, n int, flexible bool, f *Frame) (int, bool) {
+func vp9Layers(payload []byte, n int, f *Frame) (int, bool) {
 	if n >= len(payload) {
 		return 0, false
 	}
 	f.TemporalID = payload[n] >> 5
 	f.SwitchUp = payload[n]&vp9SwitchUp != 0
 	f.SpatialID = payload[n] >> 1 & 7
+	f.InterLayer = payload[n]&vp9InterLayer != 0
 	n++
-	if flexible {
+	if f.Flexible {
 		return n, true
 	}
 	if n >= len(payload) {
@@ -98,13 +101,14 @@ func vp9Layers(payload []byte, n int, flexible bool, f *Frame) (int, bool) {
 	return n + 1, true
 }
 
-// vp9References skips the list of P_DIFF at payload[n]; the low bit of each
+// vp9References reads the list of P_DIFF at payload[n]; the low bit of each
 // tells that another follows.
-func vp9References(payload []byte, n int) (int, bool) {
-	for range vp9MaxReferences {
+func vp9References(payload []byte, n int, f *Frame) (int, bool) {
+	for i := range vp9MaxReferences {
 		if n >= len(payload) {
 			return 0, false
 		}
+		f.References[i] = payload[n] >> 1
 		n++
 		if payload[n-1]&1 == 0 {
 			return n, true

@@ -35,8 +35,8 @@ func TestVP9(t *testing.T) {
 		{"keyframe, profile 1, RGB", "08" + vp9Key1RGB, false, key},
 		{"keyframe, profile 2", "08" + vp9Key2, false, key},
 		{"keyframe, profile 3", "08 b1", false, Frame{Known: true, Keyframe: true, Start: true, SwitchUp: true}},
-		{"interframe, profile 3", "48 b2", false, Frame{Known: true, Start: true}},
-		{"existing frame, profile 3", "48 b4", false, Frame{Known: true, Start: true}},
+		{"interframe, profile 3", "48 b2", false, Frame{Known: true, Start: true, InterPicture: true}},
+		{"existing frame, profile 3", "48 b4", false, Frame{Known: true, Start: true, InterPicture: true}},
 		{"existing frame", "08 88", false, Frame{Known: true, Start: true}},
 		{"keyframe cut before its size", "08 824983", false, Frame{
 			Known: true, Keyframe: true, Start: true, SwitchUp: true,
@@ -44,7 +44,7 @@ func TestVP9(t *testing.T) {
 		{"keyframe without sync code", "08 8249834300281016960c", false, Frame{
 			Known: true, Keyframe: true, Start: true, SwitchUp: true,
 		}},
-		{"interframe", "48" + vp9Delta, false, Frame{Known: true, Start: true}},
+		{"interframe", "48" + vp9Delta, false, Frame{Known: true, Start: true, InterPicture: true}},
 		{"in mid-frame", "00 82498342", false, Frame{Known: true}},
 		{"the marker does not end a frame", "00 00", true, Frame{Known: true}},
 		{"E ends a frame", "04 00", false, Frame{Known: true, End: true}},
@@ -57,13 +57,15 @@ func TestVP9(t *testing.T) {
 			Known: true, PictureID: 0x7ffe, PictureIDBits: 15, PictureIDOffset: 1,
 		}},
 		{"layers", "20 5f 07 00", false, Frame{
-			Known: true, TemporalID: 2, SwitchUp: true, SpatialID: 7, TL0PicIdx: 7, TL0Offset: 2,
+			Known: true, TemporalID: 2, SwitchUp: true, SpatialID: 7, InterLayer: true, TL0PicIdx: 7, TL0Offset: 2,
 		}},
-		{"layers in flexible mode", "30 e2 00", false, Frame{Known: true, TemporalID: 7, SpatialID: 1}},
-		{"three references", "50 03 05 02 00", false, Frame{Known: true}},
-		{"flexible without prediction", "10 00", false, Frame{Known: true}},
+		{"layers in flexible mode", "30 e2 00", false, Frame{Known: true, Flexible: true, TemporalID: 7, SpatialID: 1}},
+		{"three references", "50 03 05 02 00", false, Frame{
+			Known: true, InterPicture: true, Flexible: true, References: [3]uint8{1, 2, 1},
+		}},
+		{"flexible without prediction", "10 00", false, Frame{Known: true, Flexible: true}},
 		{"upper layer of a key picture", "a8 81 02 03 09" + vp9Delta, false, Frame{
-			Known: true, Start: true, SpatialID: 1,
+			Known: true, Start: true, SpatialID: 1, InterLayer: true,
 			PictureID: 0x102, PictureIDBits: 15, PictureIDOffset: 1, TL0PicIdx: 9, TL0Offset: 4,
 		}},
 
@@ -74,6 +76,6 @@ func TestVP9(t *testing.T) {
 			Known: true, Keyframe: true, Start: true, SwitchUp: true, Width: 640, Height: 360,
 		}},
 		{"structure without sizes", "0a 00" + vp9Key0, false, key},
-		{"structure repeated in mid-stream", "4a 10 0280 0168" + vp9Delta, false, Frame{Known: true, Start: true}},
+		{"structure repeated in mid-stream", "4a 10 0280 0168" + vp9Delta, false, Frame{Known: true, Start: true, InterPicture: true}},
 	})
 }

@@ -34,6 +34,9 @@ type Loss struct {
 	mu   sync.Mutex // guards the fields below
 	rate uint64
 	set  rtptime.Instant // when rate was last reported about; zero if never
+
+	delivered uint64          // what was left of the sending rate by losses that were too many
+	lossy     rtptime.Instant // when these were reported; zero if never
 }
 
 // Report takes note that a subscriber reported at now to have lost fraction/256 of the packets of an
@@ -51,6 +54,9 @@ func (l *Loss) Report(fraction uint8, sendingRate uint64, now rtptime.Instant) {
 		}
 	case fraction > decreaseAbove:
 		rate = rate * (512 - uint64(fraction)) / 512
+		if sendingRate > 0 {
+			l.delivered, l.lossy = sendingRate/256*(256-uint64(fraction)), now
+		}
 	}
 	l.rate = min(max(rate, minRate), MaxRate)
 	l.set = now
@@ -76,13 +82,55 @@ type REMB struct {
 	mu   sync.Mutex // guards the fields below
 	rate uint64
 	set  rtptime.Instant // when rate was received; zero if never
+	rose rtptime.Instant // when it was last greater than before; zero if never
 }
 
 // Set takes note of an estimate that arrived at now.
 func (r *REMB) Set(rate uint64, now rtptime.Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.rate != 0 && rate > r.rate+r.rate/50 {
+		r.rose = now
+	}
 	r.rate, r.set = rate, now
+}
+
+const (
+	// lossMemory is for how long losses tell what a path cannot take.
+	lossMemory = 10 * time.Second
+	// riseMemory is for how long an estimate that has risen may go on to.
+	riseMemory = 3 * time.Second
+)
+
+// limit returns the most that losses show to be possible, or Unlimited.
+func (l *Loss) limit(now rtptime.Instant) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lossy == 0 || now.Sub(l.lossy) >= lossMemory {
+		return Unlimited
+	}
+	return max(l.delivered, minRate)
+}
+
+// limit returns the most that estimates show to be possible while so much is sent, or Unlimited.
+func (r *REMB) limit(now rtptime.Instant, sendingRate uint64) uint64 {
+	rate, ok := r.Rate(now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rising := r.rose != 0 && now.Sub(r.rose) < riseMemory
+	if !ok || rising || rate > sendingRate+sendingRate/3 {
+		return Unlimited
+	}
+	return rate
+}
+
+// Limit returns the most that the subscriber's feedback shows it to be able to take while
+// sendingRate is sent, [Unlimited] if it shows nothing. Unlike [Allowance.Allowed] it
+// is no rate to go by for a publisher: that nothing is known of higher rates,
+// because less is sent, is not held against them. An estimate that lies far above what is sent, or
+// is on its way up, says only how far its receiver has got.
+func (a *Allowance) Limit(now rtptime.Instant, sendingRate uint64) uint64 {
+	return min(a.Loss.limit(now), a.REMB.limit(now, sendingRate))
 }
 
 // Rate returns the last estimate. ok is false if none came in the last 30 s, or if it was 0.

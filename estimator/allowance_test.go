@@ -177,3 +177,37 @@ func BenchmarkAllowed(b *testing.B) {
 		a.Allowed(start)
 	}
 }
+
+func TestLimitIsWhatFeedbackShows(t *testing.T) {
+	t.Parallel()
+	var a Allowance
+	now := start
+	check := func(what string, sending, want uint64) {
+		t.Helper()
+		if got := a.Limit(now, sending); got != want {
+			t.Errorf("%s: the limit is %d, want %d", what, got, want)
+		}
+	}
+	check("nothing reported", 1_000_000, Unlimited)
+	a.Loss.Report(25, 1_000_000, now)
+	check("tolerable losses", 1_000_000, Unlimited)
+	a.Loss.Report(128, 0, now)
+	check("losses before the rate is known", 0, Unlimited)
+	a.Loss.Report(128, 1_024_000, now)
+	check("half is lost", 1_024_000, 512_000)
+	now = now.Add(10 * time.Second)
+	check("long ago", 1_024_000, Unlimited)
+
+	a.REMB.Set(800_000, now)
+	check("an estimate below what is sent", 1_000_000, 800_000)
+	check("or a little above", 700_000, 800_000)
+	check("far above what is sent", 500_000, Unlimited)
+	now = now.Add(time.Second)
+	a.REMB.Set(850_000, now)
+	check("one that rises", 1_000_000, Unlimited)
+	now = now.Add(3 * time.Second)
+	a.REMB.Set(850_000, now)
+	check("one that rises no more", 1_000_000, 850_000)
+	a.REMB.Set(500_000, now.Add(time.Second))
+	check("one that falls", 1_000_000, 500_000)
+}

@@ -12,7 +12,8 @@ func (m *Map) Lookup(out uint16) (Entry, bool) {
 	if s == nil {
 		return Entry{}, false
 	}
-	return Entry{Ingest: s.ingest, Source: s.source, TimestampOffset: s.timestampOffset}, true
+	e := m.epochs[s.epoch]
+	return Entry{Ingest: s.ingest, Source: e.source, TimestampOffset: e.timestampOffset, Note: s.note}, true
 }
 
 // Resend is [Map.Lookup] for a packet that will be sent again if found, and bounds how often:
@@ -20,11 +21,12 @@ func (m *Map) Lookup(out uint16) (Entry, bool) {
 // last time. now is in nanoseconds of any monotonic clock.
 func (m *Map) Resend(out uint16, now int64, spacing time.Duration) (Entry, bool) {
 	s := m.find(out)
-	if s == nil || s.resends >= maxResends || s.resends > 0 && now-s.resentAt < int64(spacing) {
+	micros := uint32(now / 1000)
+	if s == nil || s.resends >= maxResends || s.resends > 0 && int64(micros-s.resentAt) < spacing.Microseconds() {
 		return Entry{}, false
 	}
 	s.resends++
-	s.resentAt = now
+	s.resentAt = micros
 	return m.Lookup(out)
 }
 

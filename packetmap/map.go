@@ -11,17 +11,24 @@ type Entry struct {
 	Ingest          int64  // its unwrapped sequence number at the source
 	Source          uint8  // which source it is from: the one given to [Map.Switch], at first 0
 	TimestampOffset uint32 // what was added to its timestamp, modulo 2³²
+	Note            uint64 // what [Map.Forward] was given with it
 }
 
-// sent is what is remembered of one outgoing number. It leaves room for the changes made to the
-// picture identifiers.
+// sent is what is remembered of one outgoing number.
 type sent struct {
-	ingest          int64
-	timestampOffset uint32
+	ingest   int64
+	note     uint64
+	resentAt uint32 // when [Map.Resend] granted it last, in microseconds
+	resends  uint8  // how often it did
+	epoch    uint8  // since which switch it was sent
+	used     bool   // false if the number is a hole
+}
+
+// epoch is what holds for all packets from one switch to the next. Fewer than 256 switches
+// go by while a packet is remembered.
+type epoch struct {
 	source          uint8
-	used            bool  // false if the number is a hole
-	resends         uint8 // how often [Map.Resend] has granted this packet
-	resentAt        int64 // when it did last, in the caller's nanoseconds
+	timestampOffset uint32
 }
 
 // fate is what became of one ingest number of the present source: the low 16 bits of the
@@ -36,8 +43,8 @@ const dropped fate = -1
 // from floor to newest that are less than ringSize old have a fate. Outgoing
 // numbers up to allotted that are less than ringSize old have an entry in the other ring.
 type Map struct {
-	source          uint8
-	timestampOffset uint32
+	epoch  uint8 // the present one
+	epochs [256]epoch
 
 	started  bool  // whether floor and newest mean anything
 	floor    int64 // no ingest number below it can be mapped
@@ -57,7 +64,8 @@ func New(first uint16) *Map {
 }
 
 // Forward returns the outgoing sequence number for packet ingest of the present source, which is
-// about to be sent. A packet ahead of all others gets a number as far ahead; one that
+// about to be sent. note is remembered for [Map.Lookup]: how else the packet is changed, in the
+// caller's terms. A packet ahead of all others gets a number as far ahead; one that
 // is late gets the number its gap has left; one that was forwarded already, the same again.
 //
 // ok is false if the packet must not be sent: it was dropped, or is from before the first
@@ -65,7 +73,7 @@ func New(first uint16) *Map {
 //
 // A jump ahead by more than 1024 packets leaves only one hole: enough for the receiver to notice, and
 // nothing that could be filled any more.
-func (m *Map) Forward(ingest int64) (out uint16, ok bool) {
+func (m *Map) Forward(ingest int64, note uint64) (out uint16, ok bool) {
 	if !m.started || ingest > m.newest {
 		m.advance(ingest)
 		m.allotted++
@@ -78,7 +86,7 @@ func (m *Map) Forward(ingest int64) (out uint16, ok bool) {
 	}
 	s := &m.sent[number&ringMask]
 	if !s.used {
-		*s = sent{ingest: ingest, source: m.source, timestampOffset: m.timestampOffset, used: true}
+		*s = sent{ingest: ingest, note: note, epoch: m.epoch, used: true}
 	}
 	m.returned(number)
 	return uint16(number), true
@@ -98,6 +106,22 @@ func (m *Map) Drop(ingest int64) bool {
 	}
 	number, ok := m.number(ingest)
 	return !ok || m.sent[number&ringMask].used
+}
+
+// Close takes note that the packets missing before packet ingest of the present source, which is ahead of
+// all others, would not be sent if they came: no numbers are left for them. For any other ingest it
+// does nothing.
+func (m *Map) Close(ingest int64) {
+	if !m.started || ingest <= m.newest {
+		return
+	}
+	if ingest-m.newest > ringSize {
+		m.floor = ingest
+	}
+	for missing := max(m.newest+1, m.floor); missing < ingest; missing++ {
+		m.fates[missing&ringMask] = dropped
+	}
+	m.newest = ingest - 1
 }
 
 // Pad returns the number that packet ingest has left open, for a packet of mere padding to be sent
@@ -123,7 +147,8 @@ func (m *Map) Pad(ingest int64) (out uint16, ok bool) {
 //
 // What was sent before remains known to [Map.Lookup]; what was missing then cannot be sent any more.
 func (m *Map) Switch(source uint8, ingest int64, timestampOffset uint32) {
-	m.source, m.timestampOffset = source, timestampOffset
+	m.epoch++
+	m.epochs[m.epoch] = epoch{source, timestampOffset}
 	m.started = true
 	m.floor, m.newest = ingest, ingest-1
 }

@@ -12,7 +12,7 @@ var starts = []uint16{0, 1, 32767, 32768, 65535}
 // wantForward fails the test unless Forward(ingest) returns want.
 func wantForward(t *testing.T, m *Map, ingest int64, want uint16) {
 	t.Helper()
-	if got, ok := m.Forward(ingest); !ok || got != want {
+	if got, ok := m.Forward(ingest, 0); !ok || got != want {
 		t.Errorf("Forward(%d) = %d, %v, want %d, true", ingest, got, ok, want)
 	}
 }
@@ -20,7 +20,7 @@ func wantForward(t *testing.T, m *Map, ingest int64, want uint16) {
 // wantRefused fails the test if Forward(ingest) returns a number.
 func wantRefused(t *testing.T, m *Map, ingest int64) {
 	t.Helper()
-	if got, ok := m.Forward(ingest); ok {
+	if got, ok := m.Forward(ingest, 0); ok {
 		t.Errorf("Forward(%d) = %d, want none", ingest, got)
 	}
 }
@@ -222,7 +222,7 @@ func TestAJumpAheadLeavesOneHole(t *testing.T) {
 func TestResendIsBounded(t *testing.T) {
 	t.Parallel()
 	m := New(10)
-	m.Forward(100)
+	m.Forward(100, 0)
 	const spacing = 20 * time.Millisecond
 	steps := []struct {
 		after time.Duration
@@ -252,8 +252,8 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 	ingest := int64(1 << 16)
 	got := testing.AllocsPerRun(1000, func() {
 		ingest += 2
-		out, _ := m.Forward(ingest)
-		m.Forward(ingest - 1)
+		out, _ := m.Forward(ingest, 0)
+		m.Forward(ingest-1, 0)
 		m.Drop(ingest + 1)
 		m.Lookup(out)
 		m.Switch(uint8(ingest&1), ingest+1, 0)
@@ -269,19 +269,61 @@ func BenchmarkForward(b *testing.B) {
 	ingest := int64(1 << 16)
 	for b.Loop() {
 		ingest++
-		m.Forward(ingest)
+		m.Forward(ingest, 0)
 	}
 }
 
 func BenchmarkLookup(b *testing.B) {
 	m := New(0)
 	for ingest := range int64(ringSize) {
-		m.Forward(ingest)
+		m.Forward(ingest, 0)
 	}
 	b.ReportAllocs()
 	out := uint16(0)
 	for b.Loop() {
 		out = (out + 1) & ringMask
 		m.Lookup(out)
+	}
+}
+
+func TestNothingIsLeftForWhatIsClosed(t *testing.T) {
+	t.Parallel()
+	for _, out := range starts {
+		for _, first := range starts {
+			in := int64(first) + 1<<16
+			m := New(out)
+			m.Close(in) // of no effect before the first packet
+			wantForward(t, m, in, out)
+			m.Close(in + 5)
+			wantForward(t, m, in+5, out+1)
+			wantRefused(t, m, in+3)
+			if !m.Drop(in + 2) {
+				t.Errorf("packet %d has left a hole", in+2)
+			}
+			m.Close(in + 4) // it is behind
+			wantForward(t, m, in+7, out+3)
+			wantForward(t, m, in+6, out+2)
+			m.Close(in + 7 + 2*ringSize)
+			wantForward(t, m, in+7+2*ringSize, out+4)
+			wantRefused(t, m, in+8)
+			wantRefused(t, m, in+6+2*ringSize)
+		}
+	}
+}
+
+func TestNotesAreKept(t *testing.T) {
+	t.Parallel()
+	m := New(7)
+	m.Forward(100, 1<<63+1)
+	m.Forward(100, 5) // again: as it was sent the first time
+	m.Switch(1, 200, 9)
+	m.Forward(200, 6)
+	for out, want := range map[uint16]Entry{
+		7: {Ingest: 100, Note: 1<<63 + 1},
+		8: {Ingest: 200, Source: 1, TimestampOffset: 9, Note: 6},
+	} {
+		if got, ok := m.Lookup(out); !ok || got != want {
+			t.Errorf("Lookup(%d) = %+v, %v, want %+v", out, got, ok, want)
+		}
 	}
 }

@@ -56,7 +56,7 @@ func (m *model) forward(ingest int64) (int64, bool) {
 	}
 	number, ok := m.lookup(ingest)
 	if ok {
-		m.sent[number] = Entry{Ingest: ingest, Source: m.source, TimestampOffset: m.offset}
+		m.sent[number] = Entry{Ingest: ingest, Source: m.source, TimestampOffset: m.offset, Note: uint64(ingest) * 3}
 	}
 	return number, ok
 }
@@ -70,6 +70,19 @@ func (m *model) drop(ingest int64) bool {
 	number, ok := m.lookup(ingest)
 	_, used := m.sent[number]
 	return !ok || used
+}
+
+func (m *model) close(ingest int64) {
+	if len(m.numbers) == 0 || ingest <= m.newest {
+		return
+	}
+	if ingest-m.newest > ringSize {
+		m.numbers = map[int64]int64{}
+	}
+	for i := max(m.newest+1, ingest-ringSize); i < ingest; i++ {
+		m.numbers[i] = -1
+	}
+	m.newest = ingest - 1
 }
 
 func (m *model) pad(ingest int64) (int64, bool) {
@@ -102,7 +115,7 @@ type pair struct {
 func (p *pair) forward(ingest int64) {
 	_, again := p.model.numbers[ingest]
 	want, wantOK := p.model.forward(ingest)
-	got, ok := p.m.Forward(ingest)
+	got, ok := p.m.Forward(ingest, uint64(ingest)*3)
 	if ok != wantOK || ok && got != uint16(want) {
 		p.t.Fatalf("Forward(%d) = %d, %v, want %d, %v", ingest, got, ok, uint16(want), wantOK)
 	}
@@ -176,6 +189,10 @@ func (p *pair) step() {
 		ingest += p.random.Int64N(5)
 	default:
 		p.next[source]++
+	}
+	if p.random.IntN(10) == 0 {
+		p.model.close(ingest)
+		p.m.Close(ingest)
 	}
 	if ingest&3 == 3 { // a layer that is not wanted
 		p.drop(ingest)

@@ -242,6 +242,9 @@ func (d *Down) serve(due bool) {
 	defer d.recover("ticker")
 	now := rtptime.Now()
 	if due {
+		if d.lane.wanting(d.pc) {
+			d.lane.follow(d.pc)
+		}
 		d.sendReports()
 		d.checkAnswer(now)
 	} else if d.reportIn.Swap(false) && (d.hurried == 0 || now.Sub(d.hurried) >= senderReportInterval) {
@@ -249,6 +252,7 @@ func (d *Down) serve(due bool) {
 		d.sendReports()
 	}
 	for _, t := range *d.active.Load() {
+		remove(t.adapt(now))
 		if f := t.takeStale(); f != nil {
 			f.track.RemoveSink(f)
 		}

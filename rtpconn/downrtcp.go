@@ -8,6 +8,7 @@ import (
 
 	"galene/conn"
 	"galene/jitter"
+	"galene/layers"
 	"galene/rtptime"
 	"galene/udpsocket"
 )
@@ -117,6 +118,7 @@ func (d *downTrack) handleRTCP(packet rtcp.Packet) {
 	case *rtcp.ReceiverEstimatedMaximumBitrate:
 		if slices.Contains(p.SSRCs, d.ssrc) && p.Bitrate >= 0 {
 			d.allow.REMB.Set(uint64(min(p.Bitrate, maxFloatRate)), now)
+			d.down.poke() // what is sent may have to change
 		}
 	}
 }
@@ -153,6 +155,7 @@ func (d *downTrack) receptionReports(reports []rtcp.ReceptionReport, now rtptime
 		}
 		rate, _ := d.rate.Rate(now)
 		d.allow.Loss.Report(r.FractionLost, rate, now)
+		d.down.poke() // what is sent may have to change
 		d.measureRoundTrip(r.LastSenderReport, r.Delay)
 	}
 }
@@ -211,6 +214,7 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.closed {
-		d.send(sequence, p.Timestamp+entry.TimestampOffset, marks(&p, from.lowest), p.Payload, out)
+		change := layers.Unpack(entry.Note)
+		d.sendChanged(sequence, p.Timestamp+entry.TimestampOffset, &change, &p, out)
 	}
 }

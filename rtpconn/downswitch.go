@@ -14,45 +14,43 @@ import (
 // removes from their tracks without holding the lock.
 func (d *downTrack) swap(s conn.Selection) (gone []*feed) {
 	d.mu.Lock()
-	add, ask, gone := d.aim(s)
+	if !d.choose(s) {
+		d.mu.Unlock()
+		return nil // what is sent of it has been adapted to the subscriber
+	}
+	add, gone := d.aim(s.Track)
 	d.mu.Unlock()
+	begin(add)
+	return gone
+}
+
+// begin lets packets flow to a feed that aim has returned; it may be nil.
+func begin(add *feed) {
 	if add != nil {
 		_ = add.track.AddSink(add) // if it has ended there will be another swap
 		add.track.RequestKeyframe()
 	}
-	if ask != nil {
-		ask.RequestKeyframe()
-	}
-	return gone
 }
 
-// aim decides on a swap. It returns the feed to be added to its track, the track
-// to ask for a keyframe if there is no such feed, and what is of no use any
-// more. The caller holds the lock.
-func (d *downTrack) aim(s conn.Selection) (add *feed, ask conn.UpTrack, gone []*feed) {
+// aim decides on a swap. It returns the feed to be added to its track, if any,
+// and what is of no use any more. The caller holds the lock.
+func (d *downTrack) aim(track conn.UpTrack) (add *feed, gone []*feed) {
 	if d.closed {
-		return nil, nil, nil
-	}
-	if lowest := s.LowestLayer && d.isVideo(); lowest != d.wantLowest {
-		d.wantLowest = lowest
-		if d.state != idle && (d.layers || !lowest) {
-			ask = s.Track
-		}
+		return nil, nil
 	}
 	switch {
 	case d.state == idle:
 		// Nothing was sent yet: there is nothing to continue.
-		d.current = d.newFeed(s.Track)
-		d.lowest = d.wantLowest
-		return nil, nil, nil
-	case s.Track == d.current.track:
+		d.current = d.newFeed(track)
+		return nil, nil
+	case track == d.current.track:
 		gone = d.dropTarget()
-	case d.target == nil || d.target.track != s.Track:
+	case d.target == nil || d.target.track != track:
 		gone = d.dropTarget()
-		add = d.newFeed(s.Track)
-		d.target, ask = add, nil
+		add = d.newFeed(track)
+		d.target = add
 	}
-	return add, ask, gone
+	return add, gone
 }
 
 // dropTarget forgets what was to be switched to, and what was switched from,
@@ -74,7 +72,6 @@ func (d *downTrack) switchTo(f *feed, p *conn.Packet) {
 	if d.lastSent != 0 {
 		offset = d.continueTime(f, p)
 	}
-	d.lowest, d.layers = d.wantLowest, false
 	d.stale, d.current, d.target = d.current, f, nil
 	d.state, d.caughtUp, d.missedSize = live, p.Sequence-1, 0
 	d.beginSource(f.track, p.Sequence, offset)

@@ -10,6 +10,7 @@ import (
 	"galene/codecs"
 	"galene/conn"
 	"galene/estimator"
+	"galene/layers"
 	"galene/packetmap"
 	"galene/rtptime"
 	"galene/udpsocket"
@@ -21,6 +22,9 @@ const (
 	// maxMissed is how many packets may be missing in what a newcomer is
 	// started from before it is given up for a keyframe.
 	maxMissed = 32
+	// maxOvertaken is how many packets that have overtaken the first one of a source
+	// are sent behind it.
+	maxOvertaken = 64
 )
 
 // downTrack forwards one kind of media of a stream to one subscriber, under one
@@ -48,9 +52,9 @@ type downTrack struct {
 	target  *feed // what is switched to at its next keyframe, or nil
 	stale   *feed // what is to be removed from its track, or nil
 
-	lowest     bool // only the lowest spatial layer of current is sent
-	wantLowest bool // lowest at current's next keyframe
-	layers     bool // current has had spatial layers above the lowest
+	selector *layers.Selector // chooses among current's layers; nil for audio
+	scratch  []byte           // where payloads are rewritten; nil until one is
+	ladder   ladder           // what may be sent, and what of it is
 
 	sources    [sourceHistory]source // by source number modulo their count
 	sourceID   uint8                 // of the present source
@@ -66,11 +70,10 @@ type downTrack struct {
 }
 
 // source is what a retransmission must know of what was sent: where it came
-// from and how it was changed.
+// from. How each packet was changed is noted in the numbering.
 type source struct {
-	id     uint8
-	track  conn.UpTrack
-	lowest bool
+	id    uint8
+	track conn.UpTrack
 }
 
 // feed is the sink of a down track at one up track.
@@ -78,6 +81,7 @@ type feed struct {
 	down        *downTrack
 	track       conn.UpTrack
 	payloadType uint8 // of the packets that carry the down track's codec
+	highest     int64 // the greatest sequence number delivered
 }
 
 var _ conn.Sink = (*feed)(nil)
@@ -90,8 +94,10 @@ func newDownTrack(d *Down, s conn.Selection, format codecs.Format) *downTrack {
 		numbers: packetmap.New(randomSequence()),
 		header:  rtp.Header{Version: rtpVersion},
 	}
-	t.lowest = s.LowestLayer && t.isVideo()
-	t.wantLowest = t.lowest
+	if t.isVideo() {
+		t.selector = layers.NewSelector(format.MimeType)
+	}
+	t.choose(s)
 	t.current = t.newFeed(s.Track)
 	return t
 }
@@ -136,6 +142,14 @@ func (f *feed) AllowedRate(now rtptime.Instant) uint64 { return f.down.allow.All
 
 // write takes one packet from a feed. The caller holds the lock.
 func (d *downTrack) write(f *feed, p *conn.Packet, out *udpsocket.Batch) {
+	before := f.highest
+	f.highest = max(before, p.Sequence)
+	if f == d.current && d.state == live && !d.closed {
+		if p.Sequence > d.caughtUp || d.takeMissed(p.Sequence) {
+			d.forward(p, out)
+		}
+		return
+	}
 	if f == d.target && d.starts(f, p) {
 		d.switchTo(f, p)
 	}
@@ -143,6 +157,21 @@ func (d *downTrack) write(f *feed, p *conn.Packet, out *udpsocket.Batch) {
 		return
 	}
 	d.forward(p, out)
+	if before > p.Sequence && d.state == live {
+		d.overtaken(f, p.Sequence, before, out)
+	}
+}
+
+// overtaken sends what has overtaken packet first, with which the source begins, and was not
+// wanted when it came.
+func (d *downTrack) overtaken(f *feed, first, last int64, out *udpsocket.Batch) {
+	var p conn.Packet
+	buffer := make([]byte, maxPacket)
+	for sequence := max(first+1, last-maxOvertaken); sequence <= last; sequence++ {
+		if f.track.Cached(sequence, buffer, &p) {
+			d.forward(&p, out)
+		}
+	}
 }
 
 // matches tells whether a packet is in the codec that was negotiated with the
@@ -165,13 +194,7 @@ func (d *downTrack) starts(f *feed, p *conn.Packet) bool {
 
 // forward sends a packet of the present source, or numbers past it.
 func (d *downTrack) forward(p *conn.Packet, out *udpsocket.Batch) {
-	if p.Frame.SpatialID > 0 {
-		d.layers = true
-	}
-	if p.Frame.Keyframe && d.lowest != d.wantLowest {
-		d.limitLayers(p)
-	}
-	if p.PaddingOnly || d.lowest && p.Frame.SpatialID > 0 {
+	if p.PaddingOnly {
 		d.skip(p, out)
 		return
 	}
@@ -179,7 +202,12 @@ func (d *downTrack) forward(p *conn.Packet, out *udpsocket.Batch) {
 		d.state = waiting // for the codec to come back, or for a new connection
 		return
 	}
-	sequence, ok := d.numbers.Forward(p.Sequence)
+	change := layers.Change{Marker: p.Marker}
+	if d.selector != nil && !d.selector.Passes(&p.Frame) && !d.selects(p, &change) {
+		d.skip(p, out)
+		return
+	}
+	sequence, ok := d.numbers.Forward(p.Sequence, change.Pack())
 	if !ok {
 		return
 	}
@@ -188,13 +216,32 @@ func (d *downTrack) forward(p *conn.Packet, out *udpsocket.Batch) {
 		d.lastTime, d.lastSent = timestamp, p.Arrival
 	}
 	d.rate.Add(len(p.Payload), p.Arrival)
-	d.send(sequence, timestamp, marks(p, d.lowest), p.Payload, out)
+	d.sendChanged(sequence, timestamp, &change, p, out)
 }
 
-// marks tells whether the outgoing packet has the marker bit. With the upper
-// spatial layers left out, the lowest one's end is that of the picture.
-func marks(p *conn.Packet, lowest bool) bool {
-	return p.Marker || lowest && p.Frame.End
+// selects lets the selector decide about a packet. It reports whether it is sent, and how it is
+// changed.
+func (d *downTrack) selects(p *conn.Packet, change *layers.Change) bool {
+	v := d.selector.Select(p.Sequence, p.Timestamp, p.Marker, &p.Frame)
+	if v.Close {
+		d.numbers.Close(p.Sequence)
+	}
+	if d.selector.WantsKeyframe() {
+		d.lackKeyframe(p.Arrival)
+	}
+	*change = v.Change
+	return v.Forward
+}
+
+// sendChanged sends a packet as a change tells: now, or again.
+func (d *downTrack) sendChanged(sequence uint16, timestamp uint32, change *layers.Change, p *conn.Packet, out *udpsocket.Batch) {
+	payload := p.Payload
+	if change.Rewrites(&p.Frame) {
+		d.scratch = append(d.scratch[:0], payload...)
+		payload = d.scratch
+		codecs.Renumber(payload, &p.Frame, change.Renumbering)
+	}
+	d.send(sequence, timestamp, change.Marker, payload, out)
 }
 
 // skip numbers past a packet that is not sent. If the subscriber has already
@@ -217,19 +264,15 @@ func (d *downTrack) send(sequence uint16, timestamp uint32, marker bool, payload
 	_ = d.out.WriteRTP(&d.header, payload, out)
 }
 
-// limitLayers begins or ends leaving out the upper spatial layers, with
-// keyframe p. Numbers go on.
-func (d *downTrack) limitLayers(p *conn.Packet) {
-	d.lowest = d.wantLowest
-	d.beginSource(d.current.track, p.Sequence, d.offset)
-}
-
 // beginSource makes what follows, from packet sequence of track on, a source of
 // its own, which retransmissions are told by.
 func (d *downTrack) beginSource(track conn.UpTrack, sequence int64, offset uint32) {
 	d.sourceID++
-	d.sources[d.sourceID%sourceHistory] = source{d.sourceID, track, d.lowest}
+	d.sources[d.sourceID%sourceHistory] = source{d.sourceID, track}
 	d.offset = offset
+	if d.selector != nil {
+		d.selector.Begin()
+	}
 	d.numbers.Switch(d.sourceID, sequence, offset)
 }
 

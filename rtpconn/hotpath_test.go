@@ -6,6 +6,7 @@ import (
 
 	"galene/codecs"
 	"galene/conn"
+	"galene/layers"
 	"galene/rtptime"
 )
 
@@ -187,6 +188,40 @@ func BenchmarkFanOut(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(subscribers), "ns/packet/subscriber")
 		})
 	}
+}
+
+// BenchmarkFanOutOfLayers is BenchmarkFanOut for a stream of three temporal layers, of which every
+// subscriber gets two: there is something to choose, and numbers to write in each payload.
+func BenchmarkFanOutOfLayers(b *testing.B) {
+	source := newFakeTrack(b, "vp8")
+	source.gop = false
+	const subscribers = 10
+	for range subscribers {
+		d := newBareTrack(b, source, discardEgress{})
+		d.attach()
+		d.selector.Target.Set(layers.Layer{Temporal: 1})
+	}
+	packets := []conn.Packet{source.packet(1000, 1, true)}
+	p := &packets[0]
+	p.Payload = make([]byte, 1100)
+	p.Frame.PictureIDBits, p.Frame.PictureIDOffset, p.Frame.TL0Offset, p.Frame.KeyIdxOffset = 15, 2, 4, 5
+	source.sinks.write(packets, nil)
+	p.Frame.Keyframe = false
+	b.SetBytes(int64(subscribers * len(p.Payload)))
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		p.Sequence++
+		if n++; n%4 == 0 { // packets of a picture
+			picture := n / 4
+			p.Timestamp += 3000
+			p.Frame.PictureID = int32(picture & 0x7fff)
+			p.Frame.TemporalID = [4]uint8{0, 2, 1, 2}[picture%4]
+			p.Frame.TL0PicIdx = int16(picture / 4 & 255)
+		}
+		source.sinks.write(packets, nil)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/subscribers, "ns/packet/subscriber")
 }
 
 func TestAnnouncedTracksTakeNoRoomBeforePacketsCome(t *testing.T) {

@@ -41,8 +41,8 @@ type lane struct {
 }
 
 // follow brings the lane in line with the state of the connection. It returns the
-// local user name fragment if the lane is open.
-func (l *lane) follow(pc *webrtc.PeerConnection) (ufrag string, open bool) {
+// local user name fragment of ICE, if there are keys.
+func (l *lane) follow(pc *webrtc.PeerConnection) (ufrag string, keyed bool) {
 	if l.mux == nil {
 		return "", false
 	}
@@ -63,7 +63,18 @@ func (l *lane) follow(pc *webrtc.PeerConnection) (ufrag string, open bool) {
 		return "", false
 	}
 	l.route.Store(route)
-	return parameters.UsernameFragment, route != nil
+	return parameters.UsernameFragment, true
+}
+
+// wanting tells whether the lane is not open and may yet be: news of ICE come at
+// once, but the mux may hear of an address a moment later.
+func (l *lane) wanting(pc *webrtc.PeerConnection) bool {
+	if l.mux == nil || l.route.Load() != nil || pc.ConnectionState() != webrtc.PeerConnectionStateConnected {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.closed && (!l.keyed || l.sealer != nil || l.opener != nil)
 }
 
 // find returns the route of a pair, or nil if it does not lead through the mux.

@@ -19,7 +19,7 @@ import (
 func (l *lane) open() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.route.Load() != nil && (l.sealer != nil || l.opener != nil)
+	return l.route.Load() != nil && l.sealer != nil || l.opener != nil
 }
 
 func TestMediaTakesTheLaneWhereItCan(t *testing.T) {
@@ -66,6 +66,7 @@ func TestMediaTakesTheLaneWhereItCan(t *testing.T) {
 				s.arrived()
 			}
 			checkStream(t, remote, vp8, s.start+uint16(s.next-1010), s.next-1)
+			eventually(t, "the lane opens", func() bool { return !tt.want || sub.down.lane.open() })
 			if got := sub.down.lane.open(); got != tt.want {
 				t.Errorf("the subscriber's lane is open: %v, want %v", got, tt.want)
 			}
@@ -161,7 +162,10 @@ func TestSubscriberLosesNothingWhileICERestarts(t *testing.T) {
 		route := sub.down.lane.route.Load()
 		sub.negotiate(true)
 		watch()
-		eventually(t, "the lane follows", func() bool { return sub.down.lane.route.Load() != route })
+		eventually(t, "the lane follows", func() bool {
+			now := sub.down.lane.route.Load()
+			return now != route && now != nil
+		})
 		flowing()
 	}
 	close(stop)
@@ -190,7 +194,8 @@ func TestPublisherGoesOnAfterICERestarts(t *testing.T) {
 		eventually(t, "the lane follows", func() bool {
 			_ = s.track.WriteRTP(vp8.packet(s.next, s.start, true))
 			s.next++
-			return s.testPublisher.up.lane.route.Load() != route
+			now := s.testPublisher.up.lane.route.Load()
+			return now != route && now != nil
 		})
 		for len(sink.packets) > 0 {
 			<-sink.packets

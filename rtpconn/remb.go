@@ -1,6 +1,8 @@
 package rtpconn
 
 import (
+	"slices"
+
 	"galene/estimator"
 	"galene/rtptime"
 )
@@ -15,5 +17,10 @@ func (t *upTrack) permittedRate(now rtptime.Instant) uint64 {
 		return estimator.LowEncodingRate
 	}
 	var buffer [64]uint64
-	return estimator.Cap(t.sinks.allowedRates(now, buffer[:0]), 0, 0)
+	allowed := t.sinks.allowedRates(now, buffer[:0])
+	if t.rid != "" && len(allowed) > 0 {
+		// Who cannot take this encoding takes another one, and holds nobody up.
+		allowed = append(allowed[:0], slices.Max(allowed))
+	}
+	return estimator.Cap(allowed, 0, 0)
 }

@@ -187,8 +187,8 @@ func (u *Up) onPair(*webrtc.ICECandidatePair) {
 		return
 	}
 	defer u.wg.Done()
-	ufrag, open := u.lane.follow(u.pc)
-	if !open {
+	ufrag, keyed := u.lane.follow(u.pc)
+	if !keyed {
 		return
 	}
 	u.ingress.open(u.lane.theOpener())

@@ -39,6 +39,9 @@ func (u *Up) feedbackLoop() {
 		}
 		now := rtptime.Now()
 		if now >= report {
+			if u.lane.wanting(u.pc) {
+				u.onPair(nil)
+			}
 			u.report(now)
 			report = now.Add(reportInterval)
 		}

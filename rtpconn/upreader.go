@@ -149,6 +149,7 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	keyframe := in.meta.frame.Keyframe
 
 	t.account(sequence, h, n, keyframe, now)
+	t.countLayer(&in.meta.frame, n, now)
 	in.makeRoom(sequence, out)
 	data, ok := t.cache.Commit(sequence, h.end, keyframe, now, in.meta)
 	if !ok {

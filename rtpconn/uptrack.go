@@ -11,6 +11,7 @@ import (
 	"galene/conn"
 	"galene/estimator"
 	"galene/jitter"
+	"galene/layers"
 	"galene/nack"
 	"galene/packetcache"
 	"galene/rtptime"
@@ -54,6 +55,7 @@ type upTrack struct {
 	roundTrip atomic.Int64 // to the publisher, in nanoseconds
 	capacity  atomic.Int64 // what the cache should hold; the reader resizes it
 	rate      estimator.Rate
+	layerRate [codecs.Layers]estimator.Rate // of video, by codecs.LayerIndex
 
 	mu       sync.Mutex // guards the fields below
 	bound    *webrtc.TrackRemote
@@ -210,6 +212,27 @@ func (t *upTrack) RequestKeyframe() {
 	t.mu.Unlock()
 	if news {
 		t.up.poke()
+	}
+}
+
+// layerRates implements metered. The lowest layer has what the others leave of the whole.
+func (t *upTrack) layerRates(now rtptime.Instant) (rates [codecs.Layers]uint64, highest layers.Layer) {
+	rates[0], _ = t.rate.Rate(now)
+	for i := 1; i < len(rates); i++ {
+		rates[i], _ = t.layerRate[i].Rate(now)
+		if rates[i] > 0 {
+			rates[0] -= min(rates[0], rates[i])
+			highest.Spatial = max(highest.Spatial, uint8(i/codecs.LayerIndex(1, 0)))
+			highest.Temporal = max(highest.Temporal, uint8(i%codecs.LayerIndex(1, 0)))
+		}
+	}
+	return rates, highest
+}
+
+// countLayer counts n octets of a frame's layer, unless it is the lowest.
+func (t *upTrack) countLayer(f *codecs.Frame, n int, now rtptime.Instant) {
+	if layers := f.SpatialID | f.TemporalID; layers > 0 && layers < 4 {
+		t.layerRate[codecs.LayerIndex(f.SpatialID, f.TemporalID)].Add(n, now)
 	}
 }
 

@@ -1,0 +1,207 @@
+package rtpconn
+
+import (
+	"slices"
+	"time"
+
+	"galene/codecs"
+	"galene/conn"
+	"galene/layers"
+	"galene/rtptime"
+)
+
+// layerKeyframeSpacing is the least time between two keyframes that a down track wants for a
+// change of layers. The up track spaces those of all.
+const layerKeyframeSpacing = time.Second
+
+// ladder is what a down track may send, and what of it is chosen. The track's lock
+// guards it.
+type ladder struct {
+	selection conn.Selection
+	// encodings are those of the selected section, best first.
+	encodings []conn.UpTrack
+	chooser   layers.Chooser
+	rungs     []rung // reused
+
+	lacking bool            // a keyframe is wanted
+	asked   rtptime.Instant // when one was wanted last
+}
+
+// rung is an encoding with its layers up to some.
+type rung struct {
+	layers.Rung
+	track conn.UpTrack
+	layer layers.Layer
+}
+
+// metered is an up track that measures its layers.
+type metered interface {
+	// layerRates returns the rates of all layers, in bits per second, and the highest
+	// ones that there are.
+	layerRates(now rtptime.Instant) (rates [codecs.Layers]uint64, highest layers.Layer)
+}
+
+// encodingsOf returns the encodings of a track's section, in the order of the stream.
+func encodingsOf(up conn.Up, t conn.UpTrack) []conn.UpTrack {
+	if up == nil || t.RID() == "" {
+		return []conn.UpTrack{t}
+	}
+	encodings := slices.DeleteFunc(slices.Clone(up.Tracks()), func(other conn.UpTrack) bool {
+		return other.Kind() != t.Kind() || other.RID() == "" || other.StreamID() != t.StreamID() ||
+			other.TrackID() != t.TrackID() || !sameCodec(downFormat(other), downFormat(t))
+	})
+	if !slices.Contains(encodings, t) {
+		return []conn.UpTrack{t}
+	}
+	return encodings
+}
+
+// choose makes s the most that is sent. It reports whether that is news. The caller
+// holds the lock, unless the track is new.
+func (d *downTrack) choose(s conn.Selection) bool {
+	encodings := encodingsOf(d.down.up, s.Track)
+	if l := &d.ladder; l.selection == s && slices.Equal(l.encodings, encodings) {
+		return false
+	}
+	d.ladder = ladder{selection: s, encodings: encodings, rungs: d.ladder.rungs[:0]}
+	if d.selector != nil {
+		d.selector.Target.Set(d.ladder.highest())
+	}
+	return true
+}
+
+// highest is the highest layer that is wanted of an encoding.
+func (l *ladder) highest() layers.Layer {
+	if l.selection.LowestLayer {
+		return layers.Layer{Spatial: 0, Temporal: layers.Highest.Temporal}
+	}
+	return layers.Highest
+}
+
+// adapt chooses anew what is sent, by what the subscriber can take. It returns feeds
+// that the caller removes from their tracks.
+func (d *downTrack) adapt(now rtptime.Instant) (gone []*feed) {
+	d.mu.Lock()
+	if d.selector == nil || d.closed || d.state == idle {
+		d.mu.Unlock()
+		return nil
+	}
+	add, gone := d.adaptLocked(now)
+	var ask conn.UpTrack
+	if d.ladder.lacking {
+		d.ladder.lacking, ask = false, d.current.track
+	}
+	d.mu.Unlock()
+	begin(add)
+	if ask != nil {
+		ask.RequestKeyframe()
+	}
+	return gone
+}
+
+func (d *downTrack) adaptLocked(now rtptime.Instant) (add *feed, gone []*feed) {
+	l := &d.ladder
+	l.measure(now)
+	aimed := d.current
+	if d.target != nil {
+		aimed = d.target
+	}
+	present := l.find(aimed.track, d.selector.Target.Get())
+	if present < 0 {
+		return nil, nil
+	}
+	var buffer [maxRungs]layers.Rung
+	steps := buffer[:0]
+	for _, r := range l.rungs {
+		steps = append(steps, r.Rung)
+	}
+	sending, _ := d.rate.Rate(now)
+	next := l.rungs[l.chooser.Choose(steps, present, d.allow.Limit(now, sending), now)]
+	d.selector.Target.Set(next.layer)
+	if next.track == aimed.track {
+		return nil, nil
+	}
+	return d.aim(next.track)
+}
+
+// maxRungs is how many rungs fit without allocating.
+const maxRungs = 16
+
+// measure makes up the rungs, from the lowest to the highest one. An encoding above the
+// selected one counts only if there is no other.
+func (l *ladder) measure(now rtptime.Instant) {
+	l.rungs = l.rungs[:0]
+	selected := max(slices.Index(l.encodings, l.selection.Track), 0)
+	any := false
+	for i, t := range slices.Backward(l.encodings) {
+		first := len(l.rungs)
+		l.measureTrack(t, i == len(l.encodings)-1, now)
+		for j := range l.rungs[first:] {
+			r := &l.rungs[first+j]
+			r.Live = r.Live && (i >= selected || !any)
+			any = any || r.Live && i >= selected
+		}
+	}
+}
+
+// measureTrack appends the rungs of an encoding. Temporal layers are left out of the lowest one
+// only: of the others, the one below is better.
+func (l *ladder) measureTrack(t conn.UpTrack, lowest bool, now rtptime.Instant) {
+	m, ok := t.(metered)
+	if !ok {
+		l.rungs = append(l.rungs, rung{layers.Rung{Live: true}, t, l.highest()})
+		return
+	}
+	rates, top := m.layerRates(now)
+	if l.selection.LowestLayer {
+		top.Spatial = 0
+	}
+	for spatial := range top.Spatial + 1 {
+		for temporal := range top.Temporal + 1 {
+			last := temporal == top.Temporal
+			if !last && (spatial > 0 || !lowest) {
+				continue
+			}
+			layer := layers.Layer{Spatial: spatial, Temporal: temporal}
+			rate := sumUpTo(&rates, layer)
+			if last {
+				layer.Temporal = layers.Highest.Temporal
+				if spatial == top.Spatial {
+					layer = l.highest()
+				}
+			}
+			l.rungs = append(l.rungs, rung{layers.Rung{Rate: rate, Live: rate > 0}, t, layer})
+		}
+	}
+}
+
+// sumUpTo returns the rate of a layer with those below.
+func sumUpTo(rates *[codecs.Layers]uint64, l layers.Layer) (sum uint64) {
+	for spatial := range l.Spatial + 1 {
+		for temporal := range l.Temporal + 1 {
+			sum += rates[codecs.LayerIndex(spatial, temporal)]
+		}
+	}
+	return sum
+}
+
+// find returns the index of the highest rung of a track that is not above a layer, else of any
+// of that track; -1 if there is none.
+func (l *ladder) find(track conn.UpTrack, layer layers.Layer) int {
+	found := -1
+	for i, r := range l.rungs {
+		if r.track == track && (found < 0 || r.layer.Spatial <= layer.Spatial && r.layer.Temporal <= layer.Temporal) {
+			found = i
+		}
+	}
+	return found
+}
+
+// lackKeyframe takes note that a change of layers waits for a keyframe. The caller holds
+// the lock.
+func (d *downTrack) lackKeyframe(now rtptime.Instant) {
+	if l := &d.ladder; l.asked == 0 || now.Sub(l.asked) >= layerKeyframeSpacing {
+		l.asked, l.lacking = now, true
+		d.down.poke()
+	}
+}
