@@ -44,7 +44,10 @@ func (s *subscription) feedback(now int64) []rtcp.Packet {
 	defer s.mu.Unlock()
 	var packets []rtcp.Packet
 	if now >= s.report && len(s.sources) > 0 {
-		s.report = max(s.report+int64(reportInterval), now)
+		s.report += int64(reportInterval)
+		if s.report <= now { // it is late by more than that
+			s.report = now + int64(reportInterval)
+		}
 		packets = s.reports(now)
 	}
 	for _, r := range s.sources {

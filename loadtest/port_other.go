@@ -24,6 +24,9 @@ func newPoller(now func() int64, local []netip.Addr) (*poller, error) {
 // poll has nothing to do here.
 func (*poller) poll(ctx context.Context) { <-ctx.Done() }
 
+func (*poller) close() {} // there is nothing to close
+func (*poller) ease()  {} // nor to slow down
+
 func (p *poller) listen() (port, error) {
 	mux, err := udpmux.Listen(udpmux.Options{Loopback: p.loopback, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

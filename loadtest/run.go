@@ -100,6 +100,7 @@ func newRun(s Scenario, o Options, rooms []room) (*run, error) {
 		return nil, err
 	}
 	if r.peers, err = newPeers(*certificate, r.poller); err != nil {
+		r.poller.close()
 		return nil, err
 	}
 	r.chat = newChat(r)
@@ -177,6 +178,7 @@ func (r *run) execute(ctx context.Context) *Result {
 	running.Wait()
 	stopPolling()
 	polling.Wait()
+	r.poller.close()
 	return result
 }
 
@@ -208,6 +210,7 @@ func (r *run) gather(ctx, background context.Context, running *sync.WaitGroup) b
 	if missing := down - r.withMedia.Load(); missing > 0 {
 		r.failures.add("%d of %d streams have brought no media", missing, down)
 	}
+	r.poller.ease()
 	if s.Chat > 0 {
 		if c := r.speaker(); c != nil {
 			running.Go(func() { r.chat.talk(background, c) })

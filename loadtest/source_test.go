@@ -97,17 +97,3 @@ func TestALateSourceDoesNotMakeUpForEverything(t *testing.T) {
 		t.Errorf("failures %v, want that publishers cannot keep up", r.failures.list())
 	}
 }
-
-func TestPlayingDoesNotAllocate(t *testing.T) { // not parallel: it counts
-	track, err := webrtc.NewTrackLocalStaticRTP(videoCodec.RTPCodecCapability, "video", "stream")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &run{scenario: valid(), start: time.Now(), pattern: newPattern()}
-	src := r.newVideo(0, track)
-	at := r.start
-	src.next = at
-	if got := testing.AllocsPerRun(100, func() { at = src.play(at) }); got > 0 {
-		t.Errorf("%v allocations for a frame, want 0", got)
-	}
-}
