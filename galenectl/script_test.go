@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite the scripts' expected output")
+
+// Each script has a home of its own, and these variables: SERVER is a server, whose administrator is root with the password sesame, or who
+// gives the token global-admin.
+const (
+	adminName     = "root"
+	adminPassword = "sesame"
+	adminToken    = "global-admin"
+)
+
+// TestScripts runs what concerns galenectl itself, and what it sends and makes of replies.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "scripts"), UpdateScripts: *update, RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			f := startFake(env)
+			env.Values["fake"] = f
+			env.Setenv("ELSEWHERE", f.elsewhere.URL)
+			env.Setenv("TLS", f.tls.URL)
+			return prepareHome(env, f.server.URL)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    exits,
+			"requests": requests,
+		},
+	})
+}
+
+// TestCommandsOnTheFake runs the scripts that any server has to pass.
+func TestCommandsOnTheFake(t *testing.T) {
+	t.Parallel()
+	runCommands(t, func(env *testscript.Env) string { return startFake(env).server.URL })
+}
+
+// runCommands runs the scripts that any server has to pass. start starts one for each of them, without groups, and returns its URL.
+func runCommands(t *testing.T, start func(*testscript.Env) string) {
+	t.Helper()
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "commands"), UpdateScripts: *update, RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error { return prepareHome(env, start(env)) },
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
+}
+
+// prepareHome makes the administrator's configuration for a server.
+func prepareHome(env *testscript.Env, server string) error {
+	directory := filepath.Join(env.WorkDir, "home", ".config")
+	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+	env.Setenv("XDG_CONFIG_HOME", directory)
+	env.Setenv("SERVER", server)
+	env.Setenv("TZ", "UTC")
+	if err := os.MkdirAll(filepath.Join(directory, "galene"), 0o700); err != nil {
+		return err
+	}
+	text := fmt.Sprintf(`{"server": %q, "admin-username": %q, "admin-password": %q}`, server, adminName, adminPassword)
+	return os.WriteFile(filepath.Join(directory, "galene", "galenectl.json"), []byte(text), 0o600)
+}
+
+// exits is "exits STATUS PROGRAM ARGUMENTS": like exec, but with the exit status that the program has to have.
+func exits(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM ARGUMENTS")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = failed.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%q exits with %d, want %d", args[1:], got, want)
+	}
+}
+
+// requests prints the requests that the fake server got since it was asked before.
+func requests(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) > 0 {
+		ts.Fatalf("usage: requests")
+	}
+	for _, line := range ts.Value("fake").(*fake).takeLog() {
+		_, err := fmt.Fprintln(ts.Stdout(), strings.TrimSpace(line))
+		ts.Check(err)
+	}
+}
