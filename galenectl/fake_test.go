@@ -134,7 +134,7 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request, path string, body [
 	switch {
 	case strings.HasSuffix(path, "/") && r.Method == http.MethodPost:
 		f.version++
-		name := fmt.Sprintf("made-%d", f.version)
+		name := fmt.Sprintf("made-by-this-fake-%d", f.version)
 		f.put(w, path+name, body)
 		return
 	case strings.HasSuffix(path, "/"):

@@ -57,7 +57,7 @@ type permissions string
 // declarePermissions adds the flag.
 func declarePermissions(p *permissions, declare func(p *string, name, value, usage string), value string) {
 	declare((*string)(p), "permissions", value,
-		"what it may do: op, present, message, observe, caption or admin, or a JSON `list` of single permissions")
+		"the `permissions` op, present, message, observe, caption or admin; or a JSON array of single ones")
 }
 
 // list returns the permissions one by one. Those of a set are without what a group's definition may add.

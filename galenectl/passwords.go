@@ -36,8 +36,8 @@ type passwordFlags struct {
 func (f *passwordFlags) declare(set *flag.FlagSet) {
 	set.StringVar(&f.text, "password", "", "the `password`, which other users of this machine may see; asked for if not given")
 	set.StringVar(&f.file, "password-file", "", "`file` with the password; - is standard input")
-	set.StringVar(&f.kind, "type", "bcrypt", "how it is stored: bcrypt or pbkdf2; or wildcard, which is no password: any will do")
-	set.IntVar(&f.cost, "cost", defaultBcryptCost, "bcrypt's cost: each `step` takes twice as long")
+	set.StringVar(&f.kind, "type", "bcrypt", "how it is stored: the `type` bcrypt or pbkdf2; or wildcard, with which any password will do")
+	set.IntVar(&f.cost, "cost", defaultBcryptCost, "bcrypt's cost, a `number`: one more takes twice as long")
 	set.IntVar(&f.iterations, "iterations", defaultIterations, "PBKDF2's `number` of iterations")
 	set.IntVar(&f.keyBytes, "key", defaultKeyBytes, "PBKDF2's key, in `bytes`")
 	set.IntVar(&f.salts, "salt", defaultSaltBytes, "PBKDF2's salt, in `bytes`")

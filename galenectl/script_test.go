@@ -39,6 +39,13 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    exits,
 			"requests": requests,
+			"mode":     mode,
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
 		},
 	})
 }
@@ -97,8 +104,24 @@ func requests(ts *testscript.TestScript, negated bool, args []string) {
 	if negated || len(args) > 0 {
 		ts.Fatalf("usage: requests")
 	}
+	var lines strings.Builder
 	for _, line := range ts.Value("fake").(*fake).takeLog() {
-		_, err := fmt.Fprintln(ts.Stdout(), strings.TrimSpace(line))
-		ts.Check(err)
+		lines.WriteString(line + "\n")
+	}
+	_, err := fmt.Fprint(ts.Stdout(), lines.String())
+	ts.Check(err)
+}
+
+// mode is "mode OCTAL FILE": the file has to have those permissions.
+func mode(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 2 {
+		ts.Fatalf("usage: mode OCTAL FILE")
+	}
+	want, err := strconv.ParseUint(args[0], 8, 32)
+	ts.Check(err)
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := info.Mode().Perm(); got != os.FileMode(want) {
+		ts.Fatalf("%s has mode %o, want %o", args[1], got, want)
 	}
 }

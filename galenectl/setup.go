@@ -118,14 +118,13 @@ func writeNew(path string, v any) error {
 func (e *environment) explainSetup(server, own string, s settings) error {
 	_, err := fmt.Fprintf(e.stdout, `Made %s for the server, and
 %s for galenectl.
+The administrator of %s is %s.
 
 Now
-1. make %s the file config.json in the server's data directory,
-   as the user that the server runs as, who alone should be able to read it;
-2. try it with "galenectl list-groups". If the server's certificate
-   is one that it has made by itself, that needs -insecure.
-
-The administrator of %s is %s.
-`, server, own, server, s.Server, s.AdminUsername)
+1. move %s into the server's data directory, as config.json, unless it
+   is there already; the user that the server runs as has to own it;
+2. try "galenectl list-groups", with -insecure before the command if the
+   server's certificate is one that it has made by itself.
+`, server, own, s.Server, s.AdminUsername, server)
 	return err
 }
