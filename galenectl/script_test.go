@@ -53,17 +53,17 @@ func TestScripts(t *testing.T) {
 // TestCommandsOnTheFake runs the scripts that any server has to pass.
 func TestCommandsOnTheFake(t *testing.T) {
 	t.Parallel()
-	runCommands(t, func(env *testscript.Env) string { return startFake(env).server.URL })
+	runCommands(t, testscript.Params{Dir: filepath.Join("testdata", "commands")},
+		func(env *testscript.Env) string { return startFake(env).server.URL })
 }
 
-// runCommands runs the scripts that any server has to pass. start starts one for each of them, without groups, and returns its URL.
-func runCommands(t *testing.T, start func(*testscript.Env) string) {
+// runCommands runs those of the scripts that any server has to pass which p names. start returns the URL of a server without groups.
+func runCommands(t *testing.T, p testscript.Params, start func(*testscript.Env) string) {
 	t.Helper()
-	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "commands"), UpdateScripts: *update, RequireExplicitExec: true,
-		Setup: func(env *testscript.Env) error { return prepareHome(env, start(env)) },
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
-	})
+	p.UpdateScripts, p.RequireExplicitExec = *update, true
+	p.Setup = func(env *testscript.Env) error { return prepareHome(env, start(env)) }
+	p.Cmds = map[string]func(*testscript.TestScript, bool, []string){"exits": exits}
+	testscript.Run(t, p)
 }
 
 // prepareHome makes the administrator's configuration for a server.
