@@ -66,7 +66,11 @@ func TestTheInitialSetupFitsTheServer(t *testing.T) {
 		{"create-user -group meet -user bob", statusDone, ""},
 		{"set-password -group meet -user bob -password-file " + secret, statusDone, ""},
 		{"list-groups", statusDone, "meet\n"},
-		{"-admin-username bob list-groups", statusFailed, ""},
+		{"-admin-username bob -admin-password-file " + secret + " list-groups", statusFailed, ""},
+		// Users may set their own passwords, for which the one that is stored has to be as the server wants it.
+		{"-admin-username bob -admin-password-file " + secret + " set-password -group meet -user bob -type pbkdf2 -password-file " + secret, statusDone, ""},
+		{"-admin-username bob -admin-password-file " + secret + " set-password -group meet -user bob -password-file " + secret, statusDone, ""},
+		{"-admin-username bob -admin-password wrong set-password -group meet -user bob -password-file " + secret, statusFailed, ""},
 	} {
 		got := invoke(t, append([]string{"-config", own}, strings.Fields(step.args)...)...)
 		if got.status != step.status || !strings.Contains(got.stdout, step.stdout) {

@@ -64,12 +64,6 @@ func (o *objectFlags) groupPath() (string, error) {
 	return "/.groups/" + o.group, nil
 }
 
-// usersPath returns the path of the group's list of users.
-func (o *objectFlags) usersPath() (string, error) {
-	path, err := o.groupPath()
-	return path + "/.users/", err
-}
-
 // userPath returns the path of the user.
 func (o *objectFlags) userPath() (string, error) {
 	path, err := o.groupPath()
