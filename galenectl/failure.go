@@ -109,12 +109,12 @@ func (c *client) explain(ctx context.Context, err error) error {
 	return fmt.Errorf("%s did not reply as it should (%w): check -server", where, err)
 }
 
-// printable is text from a server as it may be shown on a terminal.
+// printable is text from a server as it may be shown on a terminal: as it is, but for control characters.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
 		}
-		return unicode.ReplacementChar
+		return r
 	}, text)
 }

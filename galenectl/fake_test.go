@@ -101,6 +101,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "{}")
 	case before == "/nameless":
 		w.WriteHeader(http.StatusCreated)
+	case before == "/odd" && strings.HasSuffix(path, "/"):
+		_, _ = io.WriteString(w, `[".hidden", "bob", "red\u001b[31m"]`)
+	case before == "/odd" && strings.HasSuffix(path, "/bob"):
+		_, _ = io.WriteString(w, `{}`)
 	case before == "/cut":
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, "[")

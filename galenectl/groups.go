@@ -169,7 +169,7 @@ func deleteGroup(ctx context.Context, e *environment, args []string) int {
 	set := e.newFlagSet("delete-group")
 	var o objectFlags
 	o.declareGroup(set)
-	o.declareIfMatch(set, "the group's definition")
+	o.declareIfMatch(set)
 	return e.delete(ctx, set, args, &o, o.groupPath)
 }
 

@@ -34,6 +34,7 @@ func TestScripts(t *testing.T) {
 			env.Values["fake"] = f
 			env.Setenv("ELSEWHERE", f.elsewhere.URL)
 			env.Setenv("TLS", f.tls.URL)
+			env.Setenv("NOT_TLS", "https"+strings.TrimPrefix(f.server.URL, "http"))
 			return prepareHome(env, f.server.URL)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

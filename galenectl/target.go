@@ -49,8 +49,8 @@ func (o *objectFlags) declareToken(set *flag.FlagSet) {
 }
 
 // declareIfMatch adds the flag for those who want to delete nothing but what they have seen.
-func (o *objectFlags) declareIfMatch(set *flag.FlagSet, what string) {
-	set.StringVar(&o.ifMatch, "if-match", "", "do nothing unless the entity tag of "+what+" is this `tag`")
+func (o *objectFlags) declareIfMatch(set *flag.FlagSet) {
+	set.StringVar(&o.ifMatch, "if-match", "", "do nothing unless this is the `tag` that show-group -etag prints")
 }
 
 // groupPath returns the path of the group.

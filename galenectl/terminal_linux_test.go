@@ -67,8 +67,10 @@ func TestPasswordsAreNotShownOnTheTerminal(t *testing.T) {
 	if _, err := person.WriteString("sesame\n"); err != nil {
 		t.Fatal(err)
 	}
-	for !strings.Contains(stderr.String(), "Again: ") {
-		time.Sleep(time.Millisecond)
+	for deadline := time.Now().Add(testkit.Patience); !strings.Contains(stderr.String(), "Again: "); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not ask again: %q", stderr.String())
+		}
 	}
 	awaitEcho(t, program, false)
 	if _, err := person.WriteString("sesame\n"); err != nil {

@@ -48,6 +48,10 @@ func (e *environment) printTokens(ctx context.Context, c *client, path string, n
 	var lines bytes.Buffer
 	now := time.Now()
 	for _, name := range names {
+		if !addressable(name) {
+			_, _ = fmt.Fprintf(&lines, "%-11s %s\n", printable(name), unknowable)
+			continue
+		}
 		t := token.Token{}
 		switch _, err := c.get(ctx, path+name, &t); {
 		case isGone(err):
@@ -222,6 +226,5 @@ func deleteToken(ctx context.Context, e *environment, args []string) int {
 	set := e.newFlagSet("delete-token")
 	var o objectFlags
 	o.declareToken(set)
-	o.declareIfMatch(set, "the token")
 	return e.delete(ctx, set, args, &o, func() (string, error) { return o.tokenPath(e) })
 }

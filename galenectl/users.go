@@ -40,13 +40,17 @@ func listUsers(ctx context.Context, e *environment, args []string) int {
 	})
 }
 
+// unknowable stands for what is not known of something whose name cannot be asked for.
+const unknowable = "?"
+
 // printUsers prints users of the group whose path is given, with their permissions.
 func (e *environment) printUsers(ctx context.Context, c *client, path string, names []string) error {
 	var lines bytes.Buffer
 	for _, name := range names {
 		user, err := namedUser(path, name)
 		if err != nil {
-			return err
+			_, _ = fmt.Fprintf(&lines, "%-12s %s\n", printable(name), unknowable)
+			continue
 		}
 		var found struct {
 			Permissions json.RawMessage `json:"permissions"`
@@ -145,6 +149,6 @@ func deleteUser(ctx context.Context, e *environment, args []string) int {
 	set := e.newFlagSet("delete-user")
 	var o objectFlags
 	o.declareUser(set)
-	o.declareIfMatch(set, "the group's definition")
+	o.declareIfMatch(set)
 	return e.delete(ctx, set, args, &o, o.userPath)
 }
