@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -40,7 +39,7 @@ func loadTest(ctx context.Context, e *environment, args []string) int {
 	}
 	var err error
 	if scenario.URL, err = e.groupURL(set.Arg(0)); err != nil {
-		return e.fail("load-test", err)
+		return e.fail(set.Name(), err)
 	}
 	if err := scenario.Validate(); err != nil {
 		return e.usage(set, err)
@@ -51,7 +50,7 @@ func loadTest(ctx context.Context, e *environment, args []string) int {
 		err = errors.Join(f.print(e.stdout, result), result.Err())
 	}
 	if err != nil {
-		return e.fail("load-test", err)
+		return e.fail(set.Name(), err)
 	}
 	return statusDone
 }
@@ -61,11 +60,11 @@ func (e *environment) groupURL(argument string) (string, error) {
 	if !strings.HasPrefix(argument, "/") {
 		return argument, nil
 	}
-	settings, err := e.global.load()
+	stored, err := e.global.stored()
 	if err != nil {
 		return "", err
 	}
-	base, err := url.Parse(settings.Server)
+	base, err := e.global.address(stored)
 	if err != nil {
 		return "", err
 	}

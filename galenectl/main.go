@@ -13,14 +13,15 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 )
 
 // Exit statuses.
 const (
 	statusDone   = 0
-	statusFailed = 1 // the command could not do what it should
-	statusUsage  = 2 // the command line cannot be understood
+	statusFailed = 1 // the command could not do what it should, or was not told what
+	statusUsage  = 2 // there is no such flag, or it cannot have that value
 )
 
 // command is one thing that galenectl does.
@@ -35,25 +36,46 @@ type command struct {
 // commands are in the order in which the usage lists them.
 func commands() []command {
 	return []command{
+		{"initial-setup", "", "make the first administrator: the server's config.json, and galenectl's configuration", initialSetup},
+		{"hash-password", "", "print a password as it is stored", hashPassword},
+		{"set-password", "", "set a user's password", setPassword},
+		{"delete-password", "", "remove a user's password, so that nobody gets in by that name", deletePassword},
+		{"list-groups", "[PATTERN…]", "list the groups that have a definition", listGroups},
+		{"show-group", "", "print a group's definition, without users and keys", showGroup},
+		{"create-group", "", "make a group", createGroup},
+		{"update-group", "", "change a group's definition", updateGroup},
+		{"delete-group", "", "delete a group's definition", deleteGroup},
+		{"list-users", "[PATTERN…]", "list a group's users", listUsers},
+		{"create-user", "", "make a user, who gets in once there is a password", createUser},
+		{"update-user", "", "change what a user may do", updateUser},
+		{"delete-user", "", "delete a user", deleteUser},
+		{"list-tokens", "", "list the tokens of a group or of the server", listTokens},
+		{"create-token", "", "make a token and print it", createToken},
+		{"update-token", "", "change what a token allows, or until when", updateToken},
+		{"revoke-token", "", "make a token expire", revokeToken},
+		{"delete-token", "", "delete a token", deleteToken},
 		{"load-test", "GROUP-URL", "load a server with publishers and subscribers, and measure what comes through", loadTest},
 	}
 }
 
 // environment is what a command has to work with.
 type environment struct {
+	stdin          *os.File
 	stdout, stderr io.Writer
 	global         globalFlags
+
+	inputTaken bool // standard input has been read
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is the whole program. It returns the exit status.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	e := &environment{stdout: stdout, stderr: stderr}
+func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) int {
+	e := &environment{stdin: stdin, stdout: stdout, stderr: stderr}
 	set := e.global.flagSet(stderr)
 	if err := set.Parse(args); err != nil {
 		return parseStatus(err)
@@ -89,8 +111,8 @@ func (e *environment) newFlagSet(name string) *flag.FlagSet {
 	set.Usage = func() {
 		for _, c := range commands() {
 			if c.name == name {
-				_, _ = fmt.Fprintf(e.stderr, "galenectl %s: %s\n\nusage: galenectl [global flags] %s [flags] %s\n\n",
-					name, c.summary, name, c.arguments)
+				_, _ = fmt.Fprintf(e.stderr, "galenectl %s: %s\n\nusage: galenectl [global flags] %s\n\n",
+					name, c.summary, strings.TrimSpace(name+" [flags] "+c.arguments))
 			}
 		}
 		set.PrintDefaults()
@@ -102,13 +124,32 @@ func (e *environment) newFlagSet(name string) *flag.FlagSet {
 func (e *environment) usage(set *flag.FlagSet, err error) int {
 	_, _ = fmt.Fprintf(e.stderr, "%s: %v\n\n", set.Name(), err)
 	set.Usage()
-	return statusUsage
+	return statusFailed
 }
 
 // fail prints an error and returns the exit status.
 func (e *environment) fail(name string, err error) int {
-	_, _ = fmt.Fprintf(e.stderr, "galenectl %s: %v\n", name, err)
+	_, _ = fmt.Fprintf(e.stderr, "%s: %v\n", name, err)
 	return statusFailed
+}
+
+// do parses the flags of a command that takes at most so many arguments, any number if that is negative, does the work, and returns the
+// exit status.
+func (e *environment) do(set *flag.FlagSet, args []string, most int, work func() error) int {
+	if err := set.Parse(args); err != nil {
+		return parseStatus(err)
+	}
+	if most >= 0 && set.NArg() > most {
+		return e.usage(set, fmt.Errorf("there is no use for %q", set.Arg(most)))
+	}
+	err := work()
+	if _, ok := errors.AsType[usageError](err); ok {
+		return e.usage(set, err)
+	}
+	if err != nil {
+		return e.fail(set.Name(), err)
+	}
+	return statusDone
 }
 
 // version is the module's version, or the revision that was built, as far as the build tells.

@@ -4,21 +4,36 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
 	"galene/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	testscript.Main(leakless{m}, map[string]func(){"galenectl": main})
+}
+
+// leakless runs tests, and fails if they leave goroutines behind.
+type leakless struct{ m *testing.M }
+
+func (l leakless) Run() int {
+	status := l.m.Run()
+	if err := goleak.Find(); status == 0 && err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
+}
 
 // outcome is what became of one invocation.
 type outcome struct {
@@ -32,7 +47,7 @@ func invoke(t *testing.T, args ...string) outcome {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*testkit.Patience)
 	defer cancel()
 	var stdout, stderr output
-	status := run(ctx, args, &stdout, &stderr)
+	status := run(ctx, args, os.Stdin, &stdout, &stderr)
 	return outcome{status, stdout.String(), stderr.String()}
 }
 
@@ -71,16 +86,17 @@ func TestTheCommandLineIsUnderstood(t *testing.T) {
 		{"unknown command", "nonsense", 1, "", `unknown command "nonsense"`},
 		{"help of a command", "load-test -h", 0, "", "usage: galenectl [global flags] load-test [flags] GROUP-URL"},
 		{"unknown flag of a command", "load-test -nonsense " + url, 2, "", "usage: galenectl"},
-		{"no group", "load-test -idle 1", 2, "", "GROUP-URL"},
-		{"two groups", "load-test -idle 1 " + url + " " + url, 2, "", "GROUP-URL"},
-		{"flags after the group", "load-test " + url + " -idle 1", 2, "", "GROUP-URL"},
-		{"not a URL", "load-test -idle 1 nonsense", 2, "", "nonsense"},
-		{"nobody", "load-test " + url, 2, "", "nobody"},
-		{"impossible value", "load-test -idle 1 -verify 0 " + url, 2, "", "-verify"},
+		{"no group", "load-test -idle 1", 1, "", "GROUP-URL"},
+		{"two groups", "load-test -idle 1 " + url + " " + url, 1, "", "GROUP-URL"},
+		{"flags after the group", "load-test " + url + " -idle 1", 1, "", "GROUP-URL"},
+		{"not a URL", "load-test -idle 1 nonsense", 1, "", "nonsense"},
+		{"nobody", "load-test " + url, 1, "", "nobody"},
+		{"impossible value", "load-test -idle 1 -verify 0 " + url, 1, "", "-verify"},
 		{"not a bitrate", "load-test -video fast " + url, 2, "", "bits per second"},
 		{"no server there", "load-test -idle 1 " + url, 1, "", "cannot find the group https://localhost:1/group/test/"},
 		{"a path on the server", "-server http://127.0.0.1:1 load-test -idle 1 /group/a/", 1, "", "http://127.0.0.1:1/group/a/"},
-		{"no such configuration", "-config /nonexistent load-test -idle 1 /group/a/", 1, "", "/nonexistent"},
+		{"no such configuration is an empty one", "-config /nonexistent -server http://127.0.0.1:1 load-test -idle 1 /group/a/", 1, "", "http://127.0.0.1:1/group/a/"},
+		{"a configuration that cannot be read", "-config . load-test -idle 1 /group/a/", 1, "", "is a directory"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -90,33 +106,6 @@ func TestTheCommandLineIsUnderstood(t *testing.T) {
 				t.Errorf("galenectl %s: %+v, want status %d, %q, %q", tt.args, got, tt.status, tt.stdout, tt.stderr)
 			}
 		})
-	}
-}
-
-func TestFlagsWinOverTheConfiguration(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "galenectl.json")
-	tests := []struct {
-		name   string
-		stored string
-		flags  settings
-		want   settings
-		failed bool
-	}{
-		{"all stored", `{"server":"s","admin-username":"u","admin-password":"p","admin-token":"t"}`, settings{}, settings{"s", "u", "p", "t"}, false},
-		{"one flag", `{"server":"s","admin-username":"u"}`, settings{Server: "x"}, settings{"x", "u", "", ""}, false},
-		{"nothing stored", `{}`, settings{}, settings{Server: defaultServer}, false},
-		{"unknown field", `{"sever":"s"}`, settings{}, settings{}, true},
-		{"not JSON", `server = s`, settings{}, settings{}, true},
-	}
-	for _, tt := range tests {
-		if err := os.WriteFile(file, []byte(tt.stored), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got, err := (&globalFlags{config: file, settings: tt.flags}).load()
-		if got != tt.want || (err != nil) != tt.failed {
-			t.Errorf("%s: load() = %+v, %v, want %+v, failed %t", tt.name, got, err, tt.want, tt.failed)
-		}
 	}
 }
 
@@ -252,7 +241,7 @@ func interrupt(t *testing.T, url string) {
 	status := make(chan int, 1)
 	go func() {
 		args := strings.Fields("load-test -insecure -json -sync -quiet -publishers 1 -subscribers 1 -warm-up 0s -duration 1h")
-		status <- run(ctx, append(args, url), &stdout, &stderr)
+		status <- run(ctx, append(args, url), os.Stdin, &stdout, &stderr)
 	}()
 	for ctx.Err() == nil && !strings.Contains(stderr.String(), "measure start") {
 		time.Sleep(10 * time.Millisecond)

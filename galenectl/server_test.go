@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"galene/internal/testkit"
+)
+
+// startServer runs the server with an empty directory of groups and the given config.json, and returns its URL and directory of data.
+func startServer(t *testing.T, settings string) (url, data string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join("..", "webserver", "api.go")); err != nil {
+		t.Skip("the server has no administrative API")
+	}
+	data = t.TempDir()
+	if settings != "" {
+		if err := os.WriteFile(filepath.Join(data, "config.json"), []byte(settings), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := testkit.StartProcess(t, "..", testkit.ServerOptions{
+		Groups: map[string]string{}, Args: []string{"-data", data, "-turn", ""},
+	})
+	return server.HTTP, data
+}
+
+func TestCommandsOnTheServer(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob(filepath.Join("testdata", "commands", "*.txtar"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("scripts: %v, %v", scripts, err)
+	}
+	for _, script := range scripts {
+		// One after the other, since each builds the server.
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
+			url, _ := startServer(t, fmt.Sprintf(
+				`{"users": {%q: {"password": %q, "permissions": "admin"}}, "writableGroups": true}`, adminName, adminPassword))
+			runCommands(t, testscript.Params{Files: []string{script}}, func(*testscript.Env) string { return url })
+		})
+	}
+}
+
+func TestTheInitialSetupFitsTheServer(t *testing.T) {
+	t.Parallel()
+	url, data := startServer(t, "")
+	own := filepath.Join(t.TempDir(), "galenectl.json")
+	secret := filepath.Join(t.TempDir(), "password.txt")
+	if err := os.WriteFile(secret, []byte("correct horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		args   string
+		status int
+		stdout string
+	}{
+		{"-server " + url + " list-groups", statusFailed, ""},
+		{"-server " + url + " -admin-username ada -admin-password-file " + secret +
+			" initial-setup -config " + filepath.Join(data, "config.json"), statusDone, "The administrator of " + url + " is ada."},
+		{"create-group -group meet", statusDone, ""},
+		{"create-user -group meet -user bob", statusDone, ""},
+		{"set-password -group meet -user bob -password-file " + secret, statusDone, ""},
+		{"list-groups", statusDone, "meet\n"},
+		{"-admin-username bob -admin-password-file " + secret + " list-groups", statusFailed, ""},
+		// Users may set their own passwords, for which the one that is stored has to be as the server wants it.
+		{"-admin-username bob -admin-password-file " + secret + " set-password -group meet -user bob -type pbkdf2 -password-file " + secret, statusDone, ""},
+		{"-admin-username bob -admin-password-file " + secret + " set-password -group meet -user bob -password-file " + secret, statusDone, ""},
+		{"-admin-username bob -admin-password wrong set-password -group meet -user bob -password-file " + secret, statusFailed, ""},
+	} {
+		got := invoke(t, append([]string{"-config", own}, strings.Fields(step.args)...)...)
+		if got.status != step.status || !strings.Contains(got.stdout, step.stdout) {
+			t.Fatalf("galenectl %s: %+v, want status %d and %q", step.args, got, step.status, step.stdout)
+		}
+	}
+	made := invoke(t, "-config", own, "create-token", "-group", "", "-include-subgroups", "-permissions", "admin")
+	if made.status != statusDone {
+		t.Fatalf("create-token: %+v", made)
+	}
+	got := invoke(t, "-config", own, "-admin-token", strings.TrimSpace(made.stdout), "list-users", "-group", "meet", "-l")
+	if got.stdout != "bob          present\n" {
+		t.Errorf("list-users with the new token: %+v", got)
+	}
+}
