@@ -60,6 +60,9 @@ type fakeUp struct {
 	tracks     []conn.UpTrack
 	candidates []rtpconn.Candidate
 	closed     bool
+
+	remote      string // the last offer
+	established bool
 }
 
 func (u *fakeUp) ID() string    { return u.config.ID }
@@ -91,6 +94,7 @@ func (u *fakeUp) Offer(sdp string) (string, error) {
 	}
 	u.tracks = tracks
 	u.offers++
+	u.remote = sdp
 	if u.offers == 1 {
 		return "answer to " + sdp, nil
 	}

@@ -33,6 +33,10 @@ type Limits struct {
 	// QueueMessages and QueueBytes bound what waits to be sent to a client,
 	// enough for a join into a group of a thousand: 8192 and 16 MiB.
 	QueueMessages, QueueBytes int
+	// HTTPSessionsPerGroup, and HTTPSessionsPerAddress, bound the WHIP and WHEP
+	// sessions: 256 and 64. HTTPSessionsLocal is for those of this machine, where
+	// there may be a proxy with everybody behind it: 1024.
+	HTTPSessionsPerGroup, HTTPSessionsPerAddress, HTTPSessionsLocal int
 	// Events bounds how many group events, and how many media events, wait
 	// for a session: 8192.
 	Events int
@@ -72,6 +76,9 @@ func (l Limits) withDefaults() Limits {
 	l.FloodTime = cmp.Or(l.FloodTime, 30*time.Second)
 	l.QueueMessages = cmp.Or(l.QueueMessages, 8192)
 	l.QueueBytes = cmp.Or(l.QueueBytes, 16<<20)
+	l.HTTPSessionsPerGroup = cmp.Or(l.HTTPSessionsPerGroup, 256)
+	l.HTTPSessionsPerAddress = cmp.Or(l.HTTPSessionsPerAddress, 64)
+	l.HTTPSessionsLocal = cmp.Or(l.HTTPSessionsLocal, 1024)
 	l.Events = cmp.Or(l.Events, 8192)
 	return l
 }

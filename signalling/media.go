@@ -17,11 +17,7 @@ type mediaEngine interface {
 // upConn is a connection through which a client publishes.
 type upConn interface {
 	conn.Up
-	// Offer answers the client's first or next description.
-	Offer(sdp string) (answer string, err error)
-	AddCandidate(c rtpconn.Candidate) error
-	// Close returns when everything of the connection has ended.
-	Close()
+	answering
 }
 
 // downConn is a connection through which a client receives one stream.

@@ -44,6 +44,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards the fields below
 	sessions map[*session]struct{}
+	http     httpSessions
 	stopping bool
 }
 
@@ -68,6 +69,7 @@ func newServer(o Options, e mediaEngine) *Server {
 		limits:           o.Limits.withDefaults(),
 		upgrader:         newUpgrader(),
 		sessions:         make(map[*session]struct{}),
+		http:             newHTTPSessions(),
 	}
 }
 
