@@ -18,6 +18,7 @@ type fakeEngine struct {
 	mu    sync.Mutex // guards the fields below and those of all connections
 	ups   []*fakeUp
 	downs []*fakeDown
+	views []*fakeView
 }
 
 func (e *fakeEngine) newUp(c rtpconn.UpConfig) (upConn, error) {
@@ -47,6 +48,11 @@ func (e *fakeEngine) open() (ups, downs int) {
 	}
 	for _, d := range e.downs {
 		if !d.closed {
+			downs++
+		}
+	}
+	for _, v := range e.views {
+		if !v.closed {
 			downs++
 		}
 	}

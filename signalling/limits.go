@@ -37,6 +37,8 @@ type Limits struct {
 	// sessions: 256 and 64. HTTPSessionsLocal is for those of this machine, where
 	// there may be a proxy with everybody behind it: 1024.
 	HTTPSessionsPerGroup, HTTPSessionsPerAddress, HTTPSessionsLocal int
+	// StreamWait is how long a WHEP viewer waits for a stream: 5 s.
+	StreamWait time.Duration
 	// Events bounds how many group events, and how many media events, wait
 	// for a session: 8192.
 	Events int
@@ -79,6 +81,7 @@ func (l Limits) withDefaults() Limits {
 	l.HTTPSessionsPerGroup = cmp.Or(l.HTTPSessionsPerGroup, 256)
 	l.HTTPSessionsPerAddress = cmp.Or(l.HTTPSessionsPerAddress, 64)
 	l.HTTPSessionsLocal = cmp.Or(l.HTTPSessionsLocal, 1024)
+	l.StreamWait = cmp.Or(l.StreamWait, 5*time.Second)
 	l.Events = cmp.Or(l.Events, 8192)
 	return l
 }

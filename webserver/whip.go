@@ -201,8 +201,12 @@ func (s *Server) failDoor(w http.ResponseWriter, r *http.Request, d door, name s
 	switch {
 	case errors.Is(err, signalling.ErrTooManySessions):
 		refuseForNow(w, "too many sessions", http.StatusServiceUnavailable, retryLater)
+	case errors.Is(err, signalling.ErrNoStream):
+		refuseForNow(w, "there is no such stream yet", http.StatusConflict, retrySoon)
 	case errors.Is(err, signalling.ErrStopping), errors.Is(err, rtpconn.ErrClosed):
 		refuseForNow(w, "server is shutting down", http.StatusServiceUnavailable, retryLater)
+	case errors.Is(err, signalling.ErrSessionOver):
+		refuseForNow(w, "the session has ended", http.StatusServiceUnavailable, retryLater)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		refuseForNow(w, "the server is busy, please try again", http.StatusServiceUnavailable, retrySoon)
 	case errors.Is(err, group.ErrNotPermitted), errors.Is(err, group.ErrNotMember):
