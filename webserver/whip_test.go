@@ -459,6 +459,7 @@ func TestWHIPAcrossOrigins(t *testing.T) {
 			check(d.send("PATCH", path, "", origin, bearer, fragmentType), 204)
 			check(d.send("PATCH", path, "", origin, fragmentType), 403)
 			check(d.send("DELETE", path, "", origin, bearer), 200)
+			check(d.send("OPTIONS", path, "", origin, "Access-Control-Request-Method: DELETE"), 200, "Access-Control-Allow-Methods: OPTIONS, DELETE, PATCH")
 			check(d.send("DELETE", path, "", origin, bearer), 404)
 		})
 	}

@@ -14,7 +14,7 @@ import (
 // it.
 func (s *Server) serveDoorSession(w http.ResponseWriter, r *http.Request, d door, name, key string) {
 	session, ok := s.media.HTTPSession(d.kind, name, key)
-	if !ok {
+	if !ok && !isPreflight(r) {
 		s.files.notFound(w)
 		return
 	}
@@ -39,6 +39,13 @@ func (s *Server) serveDoorSession(w http.ResponseWriter, r *http.Request, d door
 	default:
 		refuseMethod(w, methods)
 	}
+}
+
+// isPreflight tells whether a browser asks for permission (Fetch §4.9). The answer
+// depends on no session: where that has ended, the request itself is to fail, in
+// a way that its page can read.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // patchSession adds candidates to a session, or restarts its ICE.
