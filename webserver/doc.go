@@ -1,7 +1,7 @@
 // Package webserver is the HTTP side of the server: the web client's files,
 // the pages and the status of groups, the list of public groups, and the doors
-// to the signalling protocol, WHIP and WHEP. It also chooses the certificate and opens the
-// listening socket.
+// to the signalling protocol, WHIP and WHEP. It also chooses the certificate and
+// opens the listening socket.
 //
 // # Ownership
 //

@@ -37,6 +37,9 @@ func TestWHEPEndpoint(t *testing.T) {
 		{"a token without permissions", "POST", "secret/.whep", offer, []string{sdpType, bearer + viewer}, 201, nil, "a=sendonly"},
 		{"a password", "POST", "secret/.whep", offer, []string{sdpType, "Authorization: Basic Z3Vlc3Q6eA=="}, 201, nil, "a=sendonly"},
 		{"nothing to see", "POST", "quiet/.whep", offer, []string{sdpType}, 409, []string{"Retry-After: *", "Location: "}, "no such stream yet"},
+		{"nothing to see, across origins", "POST", "quiet/.whep", offer, []string{sdpType, "Origin: http://example.org"}, 409, []string{
+			"Access-Control-Expose-Headers: Location, Content-Type, Link, ETag, Retry-After", "Access-Control-Allow-Origin: http://example.org",
+		}, "no such stream yet"},
 		{"no such user", "POST", "stage/.whep?user=nobody", offer, []string{sdpType}, 409, []string{"Retry-After: *"}, "no such stream yet"},
 		{"no such stream", "POST", "stage/.whep?stream=none", offer, []string{sdpType}, 409, []string{"Retry-After: *"}, "no such stream yet"},
 		{"no credentials where there must be some", "POST", "secret/.whep", offer, []string{sdpType}, 401, []string{"WWW-Authenticate: *", "Link: "}, "not authorised"},

@@ -219,7 +219,11 @@ func (s *Server) failDoor(w http.ResponseWriter, r *http.Request, d door, name s
 
 // refuseForNow replies that it may be different after some seconds.
 func refuseForNow(w http.ResponseWriter, text string, status int, seconds string) {
-	w.Header().Set("Retry-After", seconds)
+	header := w.Header()
+	header.Set("Retry-After", seconds)
+	if header.Get("Access-Control-Expose-Headers") != "" {
+		header.Set("Access-Control-Expose-Headers", exposedHeaders+", Retry-After")
+	}
 	http.Error(w, text, status)
 }
 
