@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"math"
 	"net/netip"
 
 	"galene/group"
@@ -91,14 +92,14 @@ func (s *Server) openHTTP(
 
 // reserve makes room for a session.
 func (s *Server) reserve(kind group.MemberKind, o HTTPOffer) (*HTTPSession, error) {
+	limits := s.limits()
 	h := &HTTPSession{
-		server: s, kind: kind, group: o.Group,
+		server: s, limits: limits, kind: kind, group: o.Group,
 		key: randomName(), etag: `"` + randomName() + `"`,
-		network: networkOf(o.Address),
 		log:     s.log.With("address", o.Address, "group", o.Group, "session", kind.String()),
 		done:    make(chan struct{}),
-		mailbox: mailbox.New[*group.Event](s.limits.Events),
-		media:   mailbox.New[mediaNews](s.limits.Events),
+		mailbox: mailbox.New[*group.Event](limits.Events),
+		media:   mailbox.New[mediaNews](limits.Events),
 	}
 	if o.Proof != "" {
 		sum := sha256.Sum256([]byte(o.Proof))
@@ -106,17 +107,17 @@ func (s *Server) reserve(kind group.MemberKind, o HTTPOffer) (*HTTPSession, erro
 	}
 	h.ctx, h.end = context.WithCancel(context.Background())
 
+	counted := false
+	if h.network, counted = whence(o.Address); !counted {
+		limits.HTTPSessionsPerAddress = math.MaxInt
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	most := s.limits.HTTPSessionsPerAddress
-	if !h.network.IsValid() || h.network.Addr().IsLoopback() {
-		most = s.limits.HTTPSessionsLocal
-	}
 	switch {
 	case s.stopping:
 		h.end()
 		return nil, ErrStopping
-	case s.http.groups[h.group] >= s.limits.HTTPSessionsPerGroup, s.http.networks[h.network] >= most:
+	case s.http.groups[h.group] >= limits.HTTPSessionsPerGroup, s.http.networks[h.network] >= limits.HTTPSessionsPerAddress:
 		h.end()
 		return nil, ErrTooManySessions
 	}
@@ -125,18 +126,6 @@ func (s *Server) reserve(kind group.MemberKind, o HTTPOffer) (*HTTPSession, erro
 	s.http.networks[h.network]++
 	s.running.Add(1)
 	return h, nil
-}
-
-// networkOf is what one host commands: an IPv4 address, or a network of 64 bits of
-// IPv6. It is the zero prefix if the address is not one.
-func networkOf(address string) netip.Prefix {
-	ip := group.ParseAddress(address).Unmap().WithZone("")
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	network, _ := ip.Prefix(bits) // zero for the zero address
-	return network
 }
 
 // publishKey makes an open session known under its key.

@@ -35,6 +35,7 @@ import (
 type HTTPSession struct {
 	// Immutable once the session is open.
 	server  *Server
+	limits  Limits
 	kind    group.MemberKind
 	group   string
 	key     string             // in its URL, and a secret
@@ -88,7 +89,7 @@ var (
 	// ErrTooManySessions is returned when a group or an address has too many.
 	ErrTooManySessions = errors.New("signalling: too many sessions")
 	// ErrStopping is returned when the server ends.
-	ErrStopping = errors.New("signalling: " + farewell)
+	ErrStopping = errors.New("signalling: " + Farewell)
 	// ErrPrecondition is returned when the caller's condition on the entity tag
 	// does not hold.
 	ErrPrecondition = errors.New("signalling: precondition failed")

@@ -115,7 +115,7 @@ func (s *Server) Watch(ctx context.Context, o HTTPOffer, c Choice) (*HTTPSession
 
 // await waits until there is something to watch.
 func (v *viewer) await(ctx context.Context) error {
-	patience := time.NewTimer(v.session.server.limits.StreamWait)
+	patience := time.NewTimer(v.session.limits.StreamWait)
 	defer patience.Stop()
 	for {
 		select {
