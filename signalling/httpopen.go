@@ -107,13 +107,16 @@ func (s *Server) reserve(kind group.MemberKind, o HTTPOffer) (*HTTPSession, erro
 	}
 	h.ctx, h.end = context.WithCancel(context.Background())
 
-	counted := false
-	if h.network, counted = whence(o.Address); !counted {
+	network, counted := whence(o.Address)
+	if h.network = network; !counted {
 		limits.HTTPSessionsPerAddress = math.MaxInt
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case len(o.SDP) > limits.SDPBytes:
+		h.end()
+		return nil, ErrLongOffer
 	case s.stopping:
 		h.end()
 		return nil, ErrStopping

@@ -88,6 +88,8 @@ var (
 	ErrSessionOver = errors.New("signalling: the session is over")
 	// ErrTooManySessions is returned when a group or an address has too many.
 	ErrTooManySessions = errors.New("signalling: too many sessions")
+	// ErrLongOffer is returned when an offer is longer than the limit.
+	ErrLongOffer = errors.New("signalling: session description is too long")
 	// ErrStopping is returned when the server ends.
 	ErrStopping = errors.New("signalling: " + Farewell)
 	// ErrPrecondition is returned when the caller's condition on the entity tag

@@ -93,7 +93,7 @@ type viewConn interface {
 //
 // Errors are a [*group.JoinError], [ErrNoStream], [ErrSessionOver] if the viewer
 // was kicked while it waited, a [*rtpconn.NegotiationError] if
-// the offer is at fault, [ErrTooManySessions], [ErrStopping], or ctx's.
+// the offer is at fault, [ErrLongOffer], [ErrTooManySessions], [ErrStopping], or ctx's.
 func (s *Server) Watch(ctx context.Context, o HTTPOffer, c Choice) (*HTTPSession, string, error) {
 	return s.openHTTP(ctx, group.WHEPMember, o, func(ctx context.Context, h *HTTPSession) (string, error) {
 		v := &viewer{session: h, choice: c, streams: make(map[string]*group.Stream)}

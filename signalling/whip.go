@@ -18,7 +18,7 @@ type publisher struct {
 // and returns the answer, with all our candidates.
 //
 // Errors are a [*group.JoinError], a [*rtpconn.NegotiationError] if the offer is
-// at fault, [ErrTooManySessions], [ErrStopping], or ctx's.
+// at fault, [ErrLongOffer], [ErrTooManySessions], [ErrStopping], or ctx's.
 func (s *Server) Publish(ctx context.Context, o HTTPOffer) (*HTTPSession, string, error) {
 	return s.openHTTP(ctx, group.WHIPMember, o, func(ctx context.Context, h *HTTPSession) (string, error) {
 		up, err := s.engine.newUp(rtpconn.UpConfig{

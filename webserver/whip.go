@@ -199,6 +199,8 @@ func (s *Server) failDoor(w http.ResponseWriter, r *http.Request, d door, name s
 		return
 	}
 	switch {
+	case errors.Is(err, signalling.ErrLongOffer):
+		http.Error(w, "request body too large", http.StatusRequestEntityTooLarge)
 	case errors.Is(err, signalling.ErrTooManySessions):
 		refuseForNow(w, "too many sessions", http.StatusServiceUnavailable, retryLater)
 	case errors.Is(err, signalling.ErrNoStream):

@@ -240,8 +240,8 @@ func TestWHIPEndpoint(t *testing.T) {
 
 func TestWHIPRefusalsThatPass(t *testing.T) {
 	t.Parallel()
-	d := newDoorway(t, signalling.Limits{HTTPSessionsPerAddress: 1})
 	offer := publisherOffer(t)
+	d := newDoorway(t, signalling.Limits{HTTPSessionsPerAddress: 1, SDPBytes: len(offer)})
 	want := func(name string, status int, response *http.Response) {
 		t.Helper()
 		if response.StatusCode != status {
@@ -251,6 +251,7 @@ func TestWHIPRefusalsThatPass(t *testing.T) {
 			t.Errorf("%s: Retry-After is %q", name, again)
 		}
 	}
+	want("a description longer than the administrator wants", 413, d.send("POST", "/group/small/.whip", offer+"a=x\r\n", sdpType, "From: 192.0.2.1:1"))
 	want("the first", 201, d.send("POST", "/group/small/.whip", offer, sdpType, "From: 192.0.2.1:1"))
 	want("too many from there", 503, d.send("POST", "/group/stage/.whip", offer, sdpType, "From: 192.0.2.1:2"))
 	full := d.send("POST", "/group/small/.whip", offer, sdpType, "From: 192.0.2.2:1")
