@@ -44,10 +44,10 @@ type HTTPSession struct {
 	member  *group.Member      // nil while opening
 	conn    answering          // nil while opening
 	role    role               // what it does in the group
-	log     *slog.Logger       //
-	ctx     context.Context    // ends when the session is to end
-	end     context.CancelFunc //
-	done    chan struct{}      // closed when nothing of it is left
+	log     *slog.Logger
+	ctx     context.Context // ends when the session is to end
+	end     context.CancelFunc
+	done    chan struct{} // closed when nothing of it is left
 	mailbox *mailbox.Mailbox[*group.Event]
 	media   *mailbox.Mailbox[mediaNews]
 
