@@ -172,6 +172,8 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 	parts.web, err = webserver.New(webserver.Options{
 		Registry:        parts.registry,
 		WebSockets:      parts.sessions,
+		Media:           parts.sessions,
+		ICEServers:      media.iceServers,
 		Settings:        settings.Settings,
 		Static:          static.Files(),
 		StaticDirectory: flags.Static,

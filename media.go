@@ -175,6 +175,11 @@ func (m *media) forClient(client string) any {
 	return m.servers.ClientConfiguration(client, time.Now())
 }
 
+// iceServers are those that a client without a page is told of.
+func (m *media) iceServers(client string) []ice.Server {
+	return m.servers.ForClient(client, time.Now())
+}
+
 // close closes all connections, and then the sockets under them.
 func (m *media) close() {
 	if m.engine != nil {

@@ -31,6 +31,7 @@ const (
 	textNeedUsername  = "username required"
 	textNameTaken     = "not authorised: this username is taken"
 	textTooMuchData   = "too much user data"
+	textCannotPresent = "you are not permitted to publish in this group"
 )
 
 // Names that programs know reasons by.
@@ -39,8 +40,17 @@ const (
 	idNameTaken    = "duplicate-username"
 )
 
+// What a [JoinError] may be, apart from [ErrUnauthorised] and [ErrBusy].
+var (
+	// ErrUnavailable tells that there is no room at present, or that the server ends.
+	ErrUnavailable = errors.New("group: unavailable")
+	// ErrInternal tells that it is nothing that who wants to join can help.
+	ErrInternal = errors.New("group: internal error")
+)
+
 // JoinError says why somebody cannot join. [errors.Is] finds [ErrUnauthorised] in
-// it if the credentials were bad, and [ErrBusy] if they were not looked at.
+// it if the credentials were bad, [ErrBusy] if they were not looked at, and
+// [ErrUnavailable] and [ErrInternal] as these say.
 type JoinError struct {
 	// Redirect is where to go instead; if it is not empty, nothing has failed.
 	Redirect string
@@ -72,9 +82,18 @@ func (e *JoinError) Error() string {
 // Unwrap returns the cause.
 func (e *JoinError) Unwrap() error { return e.Err }
 
-// Is tells that bad credentials are [ErrUnauthorised].
+// Is tells which of the errors of this package e is.
 func (e *JoinError) Is(target error) bool {
-	return target == ErrUnauthorised && e.Text == textNotAuthorised
+	switch target {
+	case ErrUnauthorised:
+		return e.Text == textNotAuthorised
+	case ErrUnavailable:
+		return e.Text == textTooManyUsers || e.Text == textTooManyGroups
+	case ErrInternal:
+		return e.Text == textInternal
+	default:
+		return false
+	}
 }
 
 func refuse(text string, cause error) *JoinError {
@@ -153,7 +172,7 @@ func (r *Registry) add(name string, d *Description, who identity, n Newcomer) (*
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, refuse(r.closeMessage, nil)
+		return nil, refuse(r.closeMessage, ErrUnavailable)
 	}
 	g, ok := r.groups[name]
 	if !ok {
@@ -212,6 +231,10 @@ func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 		return nil, refuse(textLongID, nil)
 	case g.members[n.ID] != nil:
 		return nil, refuse(textDuplicateID, nil)
+	case n.Kind == WHIPMember && !who.permissions.Has(PermissionPresent):
+		return nil, refuse(textCannotPresent, ErrNotPermitted)
+	case n.Kind == WHEPMember:
+		who.permissions = Permissions{}
 	}
 	m := &Member{
 		group:         g,
@@ -238,7 +261,7 @@ func (g *Group) JoinSystem(username string, n Newcomer) (*Member, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, refuse(r.closeMessage, nil)
+		return nil, refuse(r.closeMessage, ErrUnavailable)
 	}
 	if r.groups[g.name] != g {
 		return nil, ErrNotFound

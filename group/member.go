@@ -13,11 +13,14 @@ var ErrNotMember = errors.New("group: not a member")
 // MemberKind tells how a member takes part.
 type MemberKind uint8
 
-// The kinds of members. A system member belongs to the server, such as a
-// recorder; only [Group.JoinSystem] makes one.
+// The kinds of members. A WHIP member publishes, and joins only if it may; a WHEP
+// member watches, and has no permissions whatever it was entitled to. A system
+// member belongs to the server, such as a recorder; only [Group.JoinSystem] makes
+// one.
 const (
 	WebSocketMember MemberKind = iota
 	WHIPMember
+	WHEPMember
 	SystemMember
 )
 
@@ -28,6 +31,8 @@ func (k MemberKind) String() string {
 		return "websocket"
 	case WHIPMember:
 		return "whip"
+	case WHEPMember:
+		return "whep"
 	case SystemMember:
 		return "system"
 	default:

@@ -64,6 +64,9 @@ func (g *Group) recheckLocked() {
 			continue
 		}
 		m.joinedAllowed = allowed
+		if m.kind == WHEPMember {
+			continue
+		}
 		if m.kind != WebSocketMember && !allowed.Has(PermissionPresent) {
 			m.kickLocked(Kicker{}, textNoLongerUser)
 			continue

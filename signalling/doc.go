@@ -5,6 +5,9 @@
 // A [Server] runs one session per client. A session takes messages from a
 // [Pipe], which is a WebSocket in production and memory in tests.
 //
+// Who has no signalling channel gets an [HTTPSession] instead, which publishes or
+// watches one stream (WHIP and WHEP).
+//
 // # Ownership
 //
 // A session that is silent has one goroutine, the reader. It decodes messages and
@@ -19,10 +22,14 @@
 // it. Everything that happens elsewhere arrives through mailboxes: posting to them
 // blocks nobody. A panic ends the session in which it happened and no other.
 //
+// An HTTP session has one goroutine, which handles what happens to it. Requests
+// run in those of the web server, one at a time for each session.
+//
 // # Specifications
 //
 //   - RFC 6455, WebSocket
 //   - RFC 8259, JSON
 //   - RFC 8829 and RFC 8838, offers, answers and trickled candidates as carried
 //     by the messages offer, answer and ice
+//   - RFC 9725, WHIP, and draft-ietf-wish-whep, with fragments of RFC 8840
 package signalling

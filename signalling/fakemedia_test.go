@@ -18,6 +18,7 @@ type fakeEngine struct {
 	mu    sync.Mutex // guards the fields below and those of all connections
 	ups   []*fakeUp
 	downs []*fakeDown
+	views []*fakeView
 }
 
 func (e *fakeEngine) newUp(c rtpconn.UpConfig) (upConn, error) {
@@ -50,6 +51,11 @@ func (e *fakeEngine) open() (ups, downs int) {
 			downs++
 		}
 	}
+	for _, v := range e.views {
+		if !v.closed {
+			downs++
+		}
+	}
 	return ups, downs
 }
 
@@ -60,6 +66,9 @@ type fakeUp struct {
 	tracks     []conn.UpTrack
 	candidates []rtpconn.Candidate
 	closed     bool
+
+	remote      string // the last offer
+	established bool
 }
 
 func (u *fakeUp) ID() string    { return u.config.ID }
@@ -91,6 +100,7 @@ func (u *fakeUp) Offer(sdp string) (string, error) {
 	}
 	u.tracks = tracks
 	u.offers++
+	u.remote = sdp
 	if u.offers == 1 {
 		return "answer to " + sdp, nil
 	}

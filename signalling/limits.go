@@ -40,6 +40,12 @@ type Limits struct {
 	QueueMessages, QueueBytes int
 	// Connections is how many WebSockets there may be from one address: 1024.
 	Connections int
+	// HTTPSessionsPerGroup and HTTPSessionsPerAddress bound the WHIP and WHEP
+	// sessions: 256 and 64. Those of this machine, where there may be a proxy with
+	// everybody behind it, are not counted by address.
+	HTTPSessionsPerGroup, HTTPSessionsPerAddress int
+	// StreamWait is how long a WHEP viewer waits for a stream: 5 s.
+	StreamWait time.Duration
 	// Events bounds how many group events, and how many media events, wait
 	// for a session: 8192.
 	Events int
@@ -94,6 +100,9 @@ func (l Limits) withDefaults() Limits {
 	l.QueueBytes = cmp.Or(l.QueueBytes, max(16<<20, 4*int(l.MessageBytes)))
 	l.Connections = cmp.Or(l.Connections, usual.ConnectionsPerAddress)
 	l.MessageIDBytes = cmp.Or(l.MessageIDBytes, 255)
+	l.HTTPSessionsPerGroup = cmp.Or(l.HTTPSessionsPerGroup, 256)
+	l.HTTPSessionsPerAddress = cmp.Or(l.HTTPSessionsPerAddress, 64)
+	l.StreamWait = cmp.Or(l.StreamWait, 5*time.Second)
 	l.Events = cmp.Or(l.Events, 8192)
 	return l
 }

@@ -12,16 +12,13 @@ import (
 type mediaEngine interface {
 	newUp(c rtpconn.UpConfig) (upConn, error)
 	newDown(c rtpconn.DownConfig) (downConn, error)
+	newView(c rtpconn.DownConfig) (viewConn, error)
 }
 
 // upConn is a connection through which a client publishes.
 type upConn interface {
 	conn.Up
-	// Offer answers the client's first or next description.
-	Offer(sdp string) (answer string, err error)
-	AddCandidate(c rtpconn.Candidate) error
-	// Close returns when everything of the connection has ended.
-	Close()
+	answering
 }
 
 // downConn is a connection through which a client receives one stream.
@@ -62,6 +59,17 @@ func (e engine) newDown(c rtpconn.DownConfig) (downConn, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+func (e engine) newView(c rtpconn.DownConfig) (viewConn, error) {
+	if e.Engine == nil {
+		return nil, errNoMedia
+	}
+	v, err := e.NewView(c)
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // mediaEvent is what a connection tells the session that owns it. Exactly one

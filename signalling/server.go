@@ -54,6 +54,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards the fields below
 	sessions map[*session]struct{}
+	http     httpSessions
 	stopping bool
 }
 
@@ -83,6 +84,7 @@ func newServer(o Options, e mediaEngine) *Server {
 		upgrader:         newUpgrader(),
 		buffers:          new(buffers),
 		sessions:         make(map[*session]struct{}),
+		http:             newHTTPSessions(),
 	}
 }
 

@@ -37,8 +37,8 @@ func (s *Server) Shutdown(ctx context.Context) {
 	<-done
 }
 
-// refuseNew makes the server refuse clients from now on, and returns the
-// sessions that are still to be told to stop.
+// refuseNew makes the server refuse clients from now on, ends the HTTP sessions,
+// and returns the sessions that are still to be told to stop.
 func (s *Server) refuseNew() []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,6 +46,9 @@ func (s *Server) refuseNew() []*session {
 		return nil
 	}
 	s.stopping = true
+	for h := range s.http.all {
+		h.end()
+	}
 	running := make([]*session, 0, len(s.sessions))
 	for session := range s.sessions {
 		running = append(running, session)

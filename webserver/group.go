@@ -36,10 +36,14 @@ func splitGroup(urlPath string) (name, kind, rest string, slash, ok bool) {
 
 // serveGroup serves everything about one group.
 func (s *Server) serveGroup(w http.ResponseWriter, r *http.Request) {
+	name, kind, rest, slash, ok := splitGroup(r.URL.Path)
+	if d, found := doorOf(kind); ok && found {
+		s.serveDoor(w, r, d, name, rest)
+		return
+	}
 	if s.redirectCanonical(w, r) {
 		return
 	}
-	name, kind, rest, slash, ok := splitGroup(r.URL.Path)
 	switch {
 	case !ok, rest != "":
 		s.files.notFound(w)

@@ -13,6 +13,8 @@ import (
 
 	"galene/config"
 	"galene/group"
+	"galene/ice"
+	"galene/signalling"
 )
 
 // How long and how much a client may take. Whoever serves something long, such
@@ -36,6 +38,12 @@ type WebSockets interface {
 type Options struct {
 	Registry   *group.Registry
 	WebSockets WebSockets
+	// Media makes sessions for who publishes or watches without a page; nil if
+	// nobody may.
+	Media *signalling.Server
+	// ICEServers returns the ICE servers for one of them. The client is whatever
+	// tells it from others. It may be nil, and is called from any goroutine.
+	ICEServers func(client string) []ice.Server
 	Settings   func() *config.Settings // called at each request, from any goroutine; never nil
 
 	// Static is the embedded web client. StaticDirectory, unless empty, is a
@@ -53,6 +61,8 @@ type Server struct {
 	// Immutable.
 	registry   *group.Registry
 	webSockets WebSockets
+	media      *signalling.Server
+	iceServers func(client string) []ice.Server
 	settings   func() *config.Settings
 	files      *files
 	root       *os.Root // what files reads; nil with the embedded client
@@ -69,6 +79,8 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		registry:   o.Registry,
 		webSockets: o.WebSockets,
+		media:      o.Media,
+		iceServers: o.ICEServers,
 		settings:   o.Settings,
 		policy:     embeddedPolicy,
 		log:        o.Log,

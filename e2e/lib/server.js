@@ -2,6 +2,8 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 
@@ -52,6 +54,77 @@ export async function startServer({ http = '127.0.0.1:0' } = {}) {
     stop: async () => {
       child.kill('SIGTERM');
       await ended;
+    },
+  };
+}
+
+/**
+ * What a server that is not a demonstration finds on disk.
+ *
+ * @typedef {object} Files
+ * @property {object} [settings] `config.json`.
+ * @property {Record<string, object>} groups Definitions by name.
+ * @property {object[]} [tokens] The lines of the file of tokens.
+ */
+
+/**
+ * Starts `galene` on a directory of its own, and waits until it listens.
+ *
+ * @param {Files} files
+ * @returns {Promise<{ origin: string, stop: () => Promise<void>, log: () => string }>}
+ */
+export async function startServerOn({ settings = {}, groups, tokens = [] }) {
+  const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'galene-e2e-'));
+  const [data, definitions] = [
+    path.join(directory, 'data'),
+    path.join(directory, 'groups'),
+  ];
+  await fs.mkdir(path.join(data, 'var'), { recursive: true, mode: 0o700 });
+  await fs.mkdir(definitions, { mode: 0o700 });
+  await fs.writeFile(path.join(data, 'config.json'), JSON.stringify(settings));
+  await fs.writeFile(
+    path.join(data, 'var', 'tokens.jsonl'),
+    tokens.map(token => `${JSON.stringify(token)}\n`).join(''),
+    { mode: 0o600 },
+  );
+  for (const [name, definition] of Object.entries(groups))
+    await fs.writeFile(
+      path.join(definitions, `${name}.json`),
+      JSON.stringify(definition),
+    );
+
+  const child = spawn(
+    program,
+    [
+      '-data',
+      data,
+      '-groups',
+      definitions,
+      '-http',
+      '127.0.0.1:0',
+      '-loopback',
+      '-turn',
+      '',
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const ended = once(child, 'exit');
+  let log = '';
+  const address = await new Promise((resolve, reject) => {
+    child.stderr.setEncoding('utf8').on('data', chunk => {
+      log += chunk;
+      const found = log.match(/msg=listening .*address=(\S+)/)?.[1];
+      if (found) resolve(found);
+    });
+    child.once('exit', () => reject(new Error(`galene has ended:\n${log}`)));
+  });
+  return {
+    origin: `https://${address}`,
+    log: () => log,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await ended;
+      await fs.rm(directory, { recursive: true });
     },
   };
 }
