@@ -9,8 +9,9 @@ FUZZTIME ?= 20000x
 	check-format check-vet check-lint test-go cross fuzz \
 	page-deps check-page lint-page test-page browser test-browser
 
-build: ## the server, as ./galene
+build: ## the server, as ./galene, and its administration, as ./galenectl/galenectl
 	$(GO) build -trimpath -o galene .
+	$(GO) build -trimpath -o galenectl/ ./galenectl
 
 demo: ## a server to try out, at https://localhost:8443/
 	$(GO) run . -demo
@@ -42,6 +43,7 @@ cross: ## it builds for other systems
 	@for target in linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64; do \
 		echo "$$target"; \
 		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 $(GO) build -o /dev/null . || exit 1; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./galenectl || exit 1; \
 	done
 
 fuzz:
@@ -82,11 +84,11 @@ fmt: page-deps ## format everything
 	$(LINT) fmt
 	npm run --silent format
 
-bench: ## CPU per forwarded packet, one publisher to 1, 10 and 50 subscribers
-	$(GO) test -run '^$$' -bench Forward -benchtime 10s .
+bench: ## what it costs, beside the limit (BENCHMARKS.md); BENCHFLAGS='-short' for a quick look
+	$(GO) run ./internal/bench $(BENCHFLAGS)
 
 vuln: ## known vulnerabilities in what we depend on; needs its database
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...
 
 clean:
-	rm -rf galene node_modules e2e/output
+	rm -rf galene galenectl/galenectl node_modules e2e/output

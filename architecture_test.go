@@ -24,21 +24,26 @@ var floors = map[string]int{
 	"nack":             0,
 	"mailbox":          0,
 	"password":         0,
+	"srtp":             0,
 	"config":           1,
 	"codecs":           1,
 	"packetcache":      1,
 	"jitter":           1,
 	"estimator":        1,
 	"token":            1,
+	"udpsocket":        1,
 	"conn":             2,
 	"udpmux":           2,
 	"group":            3,
 	"rtpconn":          4,
 	"signalling":       5,
+	"loadtest":         5,
 	"static":           5,
 	"webserver":        6,
 	".":                7,
+	"galenectl":        7,
 	"internal/testkit": 8, // imported by tests only
+	"internal/bench":   8, // a program
 }
 
 // onlyImporters lists packages that few may import.

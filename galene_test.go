@@ -23,7 +23,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if endpoint := os.Getenv(idleClientsEndpoint); endpoint != "" {
+		os.Exit(idleClients(endpoint, os.Stdin, os.Stdout))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what has to happen.
 const patience = time.Minute

@@ -7,7 +7,7 @@
 //
 // # Ownership
 //
-// An up track has one reader goroutine, which parses each packet once and hands
+// An up track has one reader at a time, which parses each packet once and hands
 // the resulting [Packet] to every sink in turn. Sinks therefore never run
 // concurrently for one track, must not block, and must not keep the packet.
 // Everything else here may be called from any goroutine.
@@ -18,6 +18,7 @@ import (
 
 	"galene/codecs"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 // ErrClosed is returned when a sink is added to a track that has ended.
@@ -103,12 +104,12 @@ type Packet struct {
 
 // Sink takes the packets of one track.
 type Sink interface {
-	// WritePacket takes one packet. It is called by the track's reader, for
-	// one packet at a time, in order of arrival; it must not block.
-	WritePacket(p *Packet)
-	// EndBurst follows the last of the packets that were received together.
-	// A sink that gathers packets sends them now.
-	EndBurst()
+	// WritePackets takes the packets that were received together, in order of
+	// arrival. It is called by the track's reader and must not block.
+	//
+	// out gathers what all sinks send over the network on that occasion, and is
+	// flushed by who calls; it is nil if there is nothing to gather.
+	WritePackets(packets []Packet, out *udpsocket.Batch)
 	// ClockChanged tells that the track's Clock or CNAME became known or
 	// changed. It must not block.
 	ClockChanged()

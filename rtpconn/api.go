@@ -7,6 +7,7 @@ import (
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 
 	"galene/codecs"
@@ -45,14 +46,18 @@ func upKey(names []string) apiKey {
 
 func downKey() apiKey { return apiKey{downward, strings.Join(allCodecs[:], ",")} }
 
-// newAPI returns what makes one connection, whose sources are bounded.
-func (e *Engine) newAPI(key apiKey, bound *sources) (*webrtc.API, error) {
+// newAPI returns what makes one connection, whose sources are bounded, and whose
+// handshake h observes.
+func (e *Engine) newAPI(key apiKey, bound *sources, h *handshake) (*webrtc.API, error) {
 	media, err := e.media(key)
 	if err != nil {
 		return nil, err
 	}
 	settings := e.settings
 	settings.BufferFactory = bound.newBuffer
+	if e.options.Mux != nil {
+		h.observe(&settings)
+	}
 	return webrtc.NewAPI(
 		webrtc.WithMediaEngine(media),
 		webrtc.WithSettingEngine(settings),
@@ -118,7 +123,14 @@ func newSettings(o Options) (webrtc.SettingEngine, error) {
 	s.SetIncludeLoopbackCandidate(o.Loopback)
 	s.SetReceiveMTU(maxPacket)
 	s.SetSRTPReplayProtectionWindow(srtpReplayWindow)
-	// As DTLS server we choose: the cheapest first.
+	// Where the choice is ours we are the DTLS server: it chooses how media is
+	// protected, and learns the keys (see handshake). The peer's address has
+	// been verified by ICE before.
+	if err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
+		return s, fmt.Errorf("rtpconn: DTLS role: %w", err)
+	}
+	s.SetDTLSInsecureSkipHelloVerify(true)
+	// The cheapest first.
 	s.SetSRTPProtectionProfiles(
 		dtls.SRTP_AEAD_AES_128_GCM,
 		dtls.SRTP_AEAD_AES_256_GCM,
@@ -131,6 +143,12 @@ func newSettings(o Options) (webrtc.SettingEngine, error) {
 	}
 	if o.Mux != nil {
 		s.SetICEUDPMux(o.Mux)
+		// The mux knows the local addresses: agents need not look for interfaces.
+		network, err := stdnet.NewNet()
+		if err != nil {
+			return s, fmt.Errorf("rtpconn: network interfaces: %w", err)
+		}
+		s.SetNet(network)
 	} else if o.PortMin != 0 || o.PortMax != 0 {
 		if err := s.SetEphemeralUDPPortRange(o.PortMin, o.PortMax); err != nil {
 			return s, fmt.Errorf("rtpconn: port range %d to %d: %w", o.PortMin, o.PortMax, err)

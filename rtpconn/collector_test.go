@@ -5,22 +5,21 @@ import (
 
 	"galene/conn"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 var _ conn.Sink = (*collector)(nil)
 
-// WritePacket implements conn.Sink. A collector without a channel keeps nothing.
-func (c *collector) WritePacket(p *conn.Packet) {
+// WritePackets implements conn.Sink. A collector without a channel keeps nothing.
+func (c *collector) WritePackets(packets []conn.Packet, _ *udpsocket.Batch) {
 	if c.packets == nil {
 		return
 	}
-	keep := *p
-	keep.Payload = slices.Clone(p.Payload)
-	c.packets <- keep
+	for _, p := range packets {
+		p.Payload = slices.Clone(p.Payload)
+		c.packets <- p
+	}
 }
-
-// EndBurst implements conn.Sink.
-func (c *collector) EndBurst() {}
 
 // ClockChanged implements conn.Sink.
 func (c *collector) ClockChanged() { c.clock <- struct{}{} }

@@ -72,10 +72,10 @@ func TestDescriptionsSayWhatClientsExpect(t *testing.T) {
 		}
 	}
 	checkSection(t, "audio in the answer", sections[1],
-		"m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:0", "a=setup:active", "a=recvonly", "a=rtcp-mux", "a=rtcp-rsize",
+		"m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:0", "a=setup:passive", "a=recvonly", "a=rtcp-mux", "a=rtcp-rsize",
 		"a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10;useinbandfec=1")
 	checkSection(t, "video in the answer", sections[2], append(feedback("106"),
-		"m=video 9 UDP/TLS/RTP/SAVPF 106", "a=mid:1", "a=setup:active", "a=recvonly", "a=rtcp-mux", "a=rtcp-rsize",
+		"m=video 9 UDP/TLS/RTP/SAVPF 106", "a=mid:1", "a=setup:passive", "a=recvonly", "a=rtcp-mux", "a=rtcp-rsize",
 		"a=rtpmap:106 H264/90000", "a=fmtp:106"+profile,
 		"a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid",
 		"a=extmap:2 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",

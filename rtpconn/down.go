@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -34,10 +34,12 @@ type Down struct {
 	peer
 
 	// Immutable.
-	up conn.Up
+	up   conn.Up
+	part int // of the interval, in which the ticker serves the connection
 
-	wake     chan struct{} // makes loop look for work
-	reportIn atomic.Bool   // sender reports are due at once
+	hurried  rtptime.Instant              // when a report was last sent out of turn; the ticker's
+	reportIn atomic.Bool                  // sender reports are due at once
+	active   atomic.Pointer[[]*downTrack] // what is being sent; replaced, never changed
 
 	mu          sync.Mutex // guards the fields below; held while calling Pion
 	wanted      []conn.Selection
@@ -56,16 +58,18 @@ type slot struct {
 
 // NewDown returns a connection for a stream. Nothing is selected.
 func (e *Engine) NewDown(c DownConfig) (*Down, error) {
-	d := &Down{up: c.Up, wake: make(chan struct{}, 1)}
-	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log)); err != nil {
+	d := &Down{up: c.Up, part: rand.IntN(tickerSlices)}
+	d.active.Store(&[]*downTrack{})
+	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log), d.hear); err != nil {
 		return nil, err
 	}
+	d.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(d.onPair)
 	d.pc.OnConnectionStateChange(d.onState)
 	if err := e.own(d); err != nil {
 		d.shut()
 		return nil, err
 	}
-	d.start("subscriber", d.loop)
+	e.ticker.add(d)
 	return d, nil
 }
 
@@ -83,6 +87,7 @@ func (d *Down) Close() {
 	}
 	d.mu.Unlock()
 	remove(gone)
+	d.engine.ticker.remove(d)
 	d.shut()
 	d.engine.disown(d)
 }
@@ -180,6 +185,7 @@ func (d *Down) onState(webrtc.PeerConnectionState) {
 	case webrtc.PeerConnectionStateConnected:
 		if d.enter() {
 			defer d.wg.Done()
+			d.lane.follow(d.pc)
 			d.attach()
 		}
 	case webrtc.PeerConnectionStateFailed:
@@ -206,55 +212,57 @@ func (d *Down) attach() {
 	}
 }
 
-// activeTracks returns what is being sent.
-func (d *Down) activeTracks() []*downTrack {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// slotsChanged makes active agree with the slots. The caller holds the lock.
+func (d *Down) slotsChanged() {
 	var tracks []*downTrack
 	for _, s := range d.slots {
 		if s.track != nil {
 			tracks = append(tracks, s.track)
 		}
 	}
-	return tracks
+	d.active.Store(&tracks)
 }
 
-// loop does what is due from time to time. It ends with the connection.
-func (d *Down) loop() {
-	timer := time.NewTicker(senderReportInterval)
-	defer timer.Stop()
-	var hurried rtptime.Instant // when a report was last sent out of turn
-	for {
-		select {
-		case <-d.ctx.Done():
-			return
-		case <-d.wake:
-			now := rtptime.Now()
-			if d.reportIn.Swap(false) && (hurried == 0 || now.Sub(hurried) >= senderReportInterval) {
-				hurried = now
-				d.sendReports()
-			}
-		case <-timer.C:
-			d.sendReports()
-			d.checkAnswer(rtptime.Now())
-		}
-		for _, t := range d.activeTracks() {
-			if f := t.takeStale(); f != nil {
-				f.track.RemoveSink(f)
-			}
+// onPair is called when ICE has selected a pair.
+func (d *Down) onPair(*webrtc.ICECandidatePair) {
+	defer d.recover("onPair")
+	if d.enter() {
+		defer d.wg.Done()
+		d.lane.follow(d.pc)
+	}
+}
+
+// serve does what is due from time to time, if due, and what the connection has asked
+// to be hurried. The engine's ticker calls it, in one goroutine.
+func (d *Down) serve(due bool) {
+	if !d.enter() {
+		return
+	}
+	defer d.wg.Done()
+	defer d.recover("ticker")
+	now := rtptime.Now()
+	if due {
+		d.sendReports()
+		d.checkAnswer(now)
+	} else if d.reportIn.Swap(false) && (d.hurried == 0 || now.Sub(d.hurried) >= senderReportInterval) {
+		d.hurried = now
+		d.sendReports()
+	}
+	for _, t := range *d.active.Load() {
+		if f := t.takeStale(); f != nil {
+			f.track.RemoveSink(f)
 		}
 	}
 }
 
-// poke wakes loop.
+// poke has the ticker serve the connection at once.
 func (d *Down) poke() {
-	select {
-	case d.wake <- struct{}{}:
-	default:
+	if d.engine != nil {
+		d.engine.ticker.hurry(d)
 	}
 }
 
-// clockChanged makes loop send sender reports at once, unless it has done so
+// clockChanged has sender reports sent at once, unless it has done so
 // lately: a publisher may say that its clock has changed as often as it likes.
 func (d *Down) clockChanged() {
 	d.reportIn.Store(true)

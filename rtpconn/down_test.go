@@ -17,6 +17,7 @@ import (
 	"galene/codecs"
 	"galene/conn"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 // stream is a publisher with one video track that is known to the engine.
@@ -180,7 +181,7 @@ type lossyEgress struct {
 	sent map[uint16][][]byte // every packet that was to be sent
 }
 
-func (l *lossyEgress) WriteRTP(h *rtp.Header, payload []byte) error {
+func (l *lossyEgress) WriteRTP(h *rtp.Header, payload []byte, out *udpsocket.Batch) error {
 	raw, err := (&rtp.Packet{Header: *h, Payload: payload}).Marshal()
 	if err != nil {
 		return err
@@ -192,7 +193,7 @@ func (l *lossyEgress) WriteRTP(h *rtp.Header, payload []byte) error {
 	if drop {
 		return nil
 	}
-	return l.egress.WriteRTP(h, payload)
+	return l.egress.WriteRTP(h, payload, out)
 }
 
 // lose makes a down track lose packets.
@@ -215,7 +216,7 @@ func TestSubscribersAreResentWhatTheyLack(t *testing.T) {
 	remote := within(t, "track", sub.tracks)
 	within(t, "first packet", remote.packets)
 
-	down := sub.down.activeTracks()[0]
+	down := sub.down.sending()[0]
 	lost := make(map[uint16]bool)
 	egress := lose(down, func(h *rtp.Header) bool {
 		first := h.SequenceNumber%4 == 0 && !lost[h.SequenceNumber]
@@ -391,7 +392,7 @@ func TestSourceIsSwappedWithoutNegotiation(t *testing.T) {
 	high.write(20, true)
 	read(high)
 	eventually(t, "the other source is left alone", low.up.sinks.empty)
-	if rounds := sub.down.activeTracks(); len(rounds) != 1 {
+	if rounds := sub.down.sending(); len(rounds) != 1 {
 		t.Errorf("%d tracks", len(rounds))
 	}
 }
@@ -578,7 +579,7 @@ func TestSenderReportsFollowThePublishersClock(t *testing.T) {
 		return report != nil && name == "me"
 	})
 	elapsed := time.Since(sent).Seconds()
-	down := sub.down.activeTracks()[0]
+	down := sub.down.sending()[0]
 	if report.SSRC != uint32(remote.SSRC()) || report.PacketCount != uint32(down.rate.Packets()) ||
 		report.OctetCount != uint32(down.rate.Bytes()) {
 		t.Errorf("report %+v, want %d packets and %d octets of payload", report, down.rate.Packets(), down.rate.Bytes())
@@ -620,7 +621,7 @@ func TestPublisherThatKeepsChangingItsNameIsNotReportedOfEachTime(t *testing.T) 
 		d, ok := within(t, "report", remote.rtcp).(*rtcp.SourceDescription)
 		return ok && d.Chunks[0].Items[0].Text == fmt.Sprint(changes-1)
 	})
-	reports := sub.down.activeTracks()[0].reportCount()
+	reports := sub.down.sending()[0].reportCount()
 	// One at each tick, and one out of turn between two of them.
 	if limit := 2*int(time.Since(start)/senderReportInterval) + 4; reports > limit {
 		t.Errorf("%d reports of %d changes, want at most %d", reports, changes, limit)
@@ -645,7 +646,7 @@ func TestSubscribersFeedbackIsTaken(t *testing.T) {
 	s.arrived()
 	remote := within(t, "track", sub.tracks)
 	ssrc := uint32(remote.SSRC())
-	down := sub.down.activeTracks()[0]
+	down := sub.down.sending()[0]
 	if got := down.current.AllowedRate(rtptime.Now()); got != 512_000 {
 		t.Errorf("without feedback %d is allowed, want 512000", got)
 	}

@@ -6,6 +6,7 @@ import (
 	"galene/codecs"
 	"galene/conn"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 // joinState is how far a down track is in joining its source.
@@ -156,11 +157,13 @@ func (d *downTrack) catchUp(f *feed) {
 				return
 			}
 		}
-		if !d.catchUpWith(f, sequence, cached, buffer, &p) {
+		out := d.down.engine.batch()
+		going := d.catchUpWith(f, sequence, cached, buffer, &p, out)
+		d.down.engine.release(out)
+		if !going {
 			f.track.RequestKeyframe()
 			return
 		}
-		f.EndBurst()
 	}
 }
 
@@ -182,7 +185,7 @@ func (d *downTrack) catchUpNext(f *feed) (sequence int64, ok bool) {
 // catchUpWith sends packet sequence, which is in p if cached, or takes note
 // that it is missing. It reports false if so much is missing that only a
 // keyframe helps.
-func (d *downTrack) catchUpWith(f *feed, sequence int64, cached bool, buffer []byte, p *conn.Packet) bool {
+func (d *downTrack) catchUpWith(f *feed, sequence int64, cached bool, buffer []byte, p *conn.Packet, out *udpsocket.Batch) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed || d.state != catchingUp || f != d.current {
@@ -194,7 +197,7 @@ func (d *downTrack) catchUpWith(f *feed, sequence int64, cached bool, buffer []b
 	}
 	switch {
 	case cached:
-		d.forward(p)
+		d.forward(p, out)
 	case d.missedSize == maxMissed:
 		d.state = waiting
 		return false

@@ -41,6 +41,7 @@ func (d *Down) Offer(restart bool) (sdp string, ok bool, err error) {
 // them. It returns feeds that are to be removed without the lock.
 func (d *Down) makeOffer(restart bool) (sdp string, gone []*feed, err error) {
 	targets := d.assign(d.wanted)
+	defer d.slotsChanged()
 	for i, s := range d.slots {
 		if s.track != nil && targets[i] == nil {
 			gone = append(gone, s.track.close()...)
@@ -118,7 +119,6 @@ func (d *Down) activate(s *slot, selection conn.Selection) error {
 			"codec", track.format.MimeType, "fmtp", track.format.Fmtp, "type", track.offered)
 	}
 	s.sender, s.transceiver, s.track = sender, transceiver, track
-	d.start("subscriber's RTCP", func() { track.readRTCP(sender) })
 	return nil
 }
 
@@ -174,7 +174,7 @@ func (d *Down) Answer(sdp string) (again bool, err error) {
 // prime asks for keyframes that will be wanted when the connection stands, so that
 // they are in the cache by then: connecting takes about as long as encoding one.
 func (d *Down) prime() {
-	for _, t := range d.activeTracks() {
+	for _, t := range *d.active.Load() {
 		t.prime()
 	}
 }

@@ -19,7 +19,7 @@ func (d *Down) sendReports() {
 	now, wall := rtptime.Now(), time.Now()
 	var compound []rtcp.Packet
 	description := &rtcp.SourceDescription{}
-	for _, t := range d.activeTracks() {
+	for _, t := range *d.active.Load() {
 		report, ok := t.senderReport(now, wall)
 		if !ok {
 			continue

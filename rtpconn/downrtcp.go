@@ -1,17 +1,15 @@
 package rtpconn
 
 import (
-	"errors"
-	"io"
 	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 
 	"galene/conn"
 	"galene/jitter"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 const (
@@ -74,39 +72,33 @@ func (f *firFilter) isNew(sender uint32, number uint8) bool {
 	return true
 }
 
-// readRTCP takes the subscriber's reports and requests until the sender is
-// stopped.
-func (d *downTrack) readRTCP(sender *webrtc.RTPSender) {
-	buffer := make([]byte, maxPacket)
-	packet := make([]byte, maxPacket)
-	for failures := 0; failures < maxReadErrors; {
-		n, _, err := sender.Read(buffer)
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe), d.down.ctx.Err() != nil:
-			return
-		case err != nil:
-			failures++
-			continue
-		}
-		failures = 0
-		packets, err := rtcp.Unmarshal(buffer[:n])
-		if err != nil {
-			continue
-		}
-		for _, p := range packets {
-			d.handleRTCP(p, packet)
+// hear takes RTCP about one of the sources that we send.
+func (d *Down) hear(ssrc uint32, packets []rtcp.Packet) bool {
+	for _, t := range *d.active.Load() {
+		if t.source() == ssrc {
+			for _, p := range packets {
+				t.handleRTCP(p)
+			}
+			return true
 		}
 	}
+	return false
 }
 
-// handleRTCP takes one RTCP packet of the subscriber. buffer is room for a
-// packet.
-func (d *downTrack) handleRTCP(packet rtcp.Packet, buffer []byte) {
+// source returns the track's SSRC, 0 if it has none yet.
+func (d *downTrack) source() uint32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ssrc
+}
+
+// handleRTCP takes one RTCP packet of the subscriber.
+func (d *downTrack) handleRTCP(packet rtcp.Packet) {
 	now := rtptime.Now()
 	switch p := packet.(type) {
 	case *rtcp.TransportLayerNack:
 		if p.MediaSSRC == d.ssrc {
-			d.resendAll(p.Nacks, now, buffer)
+			d.resendAll(p.Nacks, now)
 		}
 	case *rtcp.PictureLossIndication:
 		if p.MediaSSRC == d.ssrc {
@@ -181,27 +173,27 @@ func (d *downTrack) measureRoundTrip(lastReport, delay uint32) {
 }
 
 // resendAll answers a NACK message.
-func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant, buffer []byte) {
+func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant) {
 	left := maxResendBatch
+	out := d.down.engine.batch()
+	defer d.down.engine.release(out)
+	var buffer [maxPacket]byte
 	for _, pair := range pairs {
 		pair.Range(func(sequence uint16) bool {
 			left--
-			d.resend(sequence, now, buffer)
+			d.resend(sequence, now, buffer[:], out)
 			return left > 0
 		})
 		if left <= 0 {
 			break
 		}
 	}
-	d.mu.Lock()
-	d.out.EndBurst()
-	d.mu.Unlock()
 }
 
 // resend sends a packet again, byte for byte: it is protected under the same
 // index (RFC 3711 §3.3.1). A packet that the cache has lost is asked for
 // upstream.
-func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte) {
+func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, out *udpsocket.Batch) {
 	d.mu.Lock()
 	spacing := max(minResendSpacing, d.subscriber.roundTrip/2)
 	entry, ok := d.numbers.Resend(sequence, int64(now), spacing)
@@ -219,6 +211,6 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte) 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.closed {
-		d.send(sequence, p.Timestamp+entry.TimestampOffset, marks(&p, from.lowest), p.Payload)
+		d.send(sequence, p.Timestamp+entry.TimestampOffset, marks(&p, from.lowest), p.Payload, out)
 	}
 }

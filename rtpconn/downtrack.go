@@ -12,6 +12,7 @@ import (
 	"galene/estimator"
 	"galene/packetmap"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 const (
@@ -31,15 +32,13 @@ type downTrack struct {
 	format  codecs.Format // as offered; PayloadType 0 may mean that Pion chose
 	offered uint8         // the payload type that was really offered
 
-	// Set by bind, before the first sink is added, and immutable then.
-	out  egress
-	ssrc uint32
-
 	rate  estimator.Rate // payload octets; Add belongs to who holds mu
 	allow estimator.Allowance
 
 	mu      sync.Mutex // guards the fields below
-	bound   bool       // out and ssrc are set
+	bound   bool       // out and ssrc are set, for good
+	out     egress
+	ssrc    uint32
 	closed  bool
 	state   joinState
 	numbers *packetmap.Map
@@ -118,16 +117,14 @@ func (d *downTrack) bind(out egress, ssrc uint32, payloadType uint8) {
 	d.header.SSRC, d.header.PayloadType = ssrc, payloadType
 }
 
-// WritePacket implements conn.Sink.
-func (f *feed) WritePacket(p *conn.Packet) { f.down.write(f, p) }
-
-// EndBurst implements conn.Sink.
-func (f *feed) EndBurst() {
+// WritePackets implements conn.Sink.
+func (f *feed) WritePackets(packets []conn.Packet, out *udpsocket.Batch) {
 	d := f.down
+	defer d.down.recover("forwarding")
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if f == d.current {
-		d.out.EndBurst()
+	for i := range packets {
+		d.write(f, &packets[i], out)
 	}
 }
 
@@ -137,17 +134,15 @@ func (f *feed) ClockChanged() { f.down.down.clockChanged() }
 // AllowedRate implements conn.Sink.
 func (f *feed) AllowedRate(now rtptime.Instant) uint64 { return f.down.allow.Allowed(now) }
 
-// write takes one packet from a feed.
-func (d *downTrack) write(f *feed, p *conn.Packet) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// write takes one packet from a feed. The caller holds the lock.
+func (d *downTrack) write(f *feed, p *conn.Packet, out *udpsocket.Batch) {
 	if f == d.target && d.starts(f, p) {
 		d.switchTo(f, p)
 	}
 	if f != d.current || d.closed || !d.admit(f, p) {
 		return
 	}
-	d.forward(p)
+	d.forward(p, out)
 }
 
 // matches tells whether a packet is in the codec that was negotiated with the
@@ -169,7 +164,7 @@ func (d *downTrack) starts(f *feed, p *conn.Packet) bool {
 }
 
 // forward sends a packet of the present source, or numbers past it.
-func (d *downTrack) forward(p *conn.Packet) {
+func (d *downTrack) forward(p *conn.Packet, out *udpsocket.Batch) {
 	if p.Frame.SpatialID > 0 {
 		d.layers = true
 	}
@@ -177,7 +172,7 @@ func (d *downTrack) forward(p *conn.Packet) {
 		d.limitLayers(p)
 	}
 	if p.PaddingOnly || d.lowest && p.Frame.SpatialID > 0 {
-		d.skip(p)
+		d.skip(p, out)
 		return
 	}
 	if !d.matches(d.current, p) {
@@ -193,7 +188,7 @@ func (d *downTrack) forward(p *conn.Packet) {
 		d.lastTime, d.lastSent = timestamp, p.Arrival
 	}
 	d.rate.Add(len(p.Payload), p.Arrival)
-	d.send(sequence, timestamp, marks(p, d.lowest), p.Payload)
+	d.send(sequence, timestamp, marks(p, d.lowest), p.Payload, out)
 }
 
 // marks tells whether the outgoing packet has the marker bit. With the upper
@@ -204,22 +199,22 @@ func marks(p *conn.Packet, lowest bool) bool {
 
 // skip numbers past a packet that is not sent. If the subscriber has already
 // seen a hole in its place, padding fills it.
-func (d *downTrack) skip(p *conn.Packet) {
+func (d *downTrack) skip(p *conn.Packet, out *udpsocket.Batch) {
 	if d.numbers.Drop(p.Sequence) {
 		return
 	}
 	if sequence, ok := d.numbers.Pad(p.Sequence); ok {
 		d.header.Padding, d.header.PaddingSize = true, 1
-		d.send(sequence, p.Timestamp+d.offset, false, nil)
+		d.send(sequence, p.Timestamp+d.offset, false, nil, out)
 		d.header.Padding, d.header.PaddingSize = false, 0
 	}
 }
 
 // send writes one packet. The caller holds the lock. An error means that the
 // connection is gone, which others notice.
-func (d *downTrack) send(sequence uint16, timestamp uint32, marker bool, payload []byte) {
+func (d *downTrack) send(sequence uint16, timestamp uint32, marker bool, payload []byte, out *udpsocket.Batch) {
 	d.header.SequenceNumber, d.header.Timestamp, d.header.Marker = sequence, timestamp, marker
-	_ = d.out.WriteRTP(&d.header, payload)
+	_ = d.out.WriteRTP(&d.header, payload, out)
 }
 
 // limitLayers begins or ends leaving out the upper spatial layers, with

@@ -15,6 +15,7 @@ import (
 	"galene/codecs"
 	"galene/conn"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 // checkNumbering fails unless the packets' numbers are contiguous but for holes.
@@ -382,19 +383,19 @@ func TestRetransmissionFindsItsSource(t *testing.T) {
 	}
 	buffer := make([]byte, maxPacket)
 	for i, p := range sent {
-		d.resend(p.SequenceNumber, epoch, buffer)
+		d.resend(p.SequenceNumber, epoch, buffer, nil)
 		again := out.take()
 		if len(again) != 1 || fmt.Sprint(again[0]) != fmt.Sprint(p) {
 			t.Errorf("packet %d: resent %v, want %v", i, again, p)
 		}
-		d.resend(p.SequenceNumber, epoch.Add(minResendSpacing-1), buffer)
+		d.resend(p.SequenceNumber, epoch.Add(minResendSpacing-1), buffer, nil)
 		if again := out.take(); len(again) != 0 {
 			t.Errorf("packet %d was resent again at once", i)
 		}
 	}
 	// Something that was sent but is cached no more is asked for upstream.
 	b.cache.Resize(1)
-	d.resend(sent[15].SequenceNumber, epoch.Add(time.Second), buffer)
+	d.resend(sent[15].SequenceNumber, epoch.Add(time.Second), buffer, nil)
 	if len(b.wanted) != 1 || b.wanted[0] != 7005 || len(out.take()) != 0 {
 		t.Errorf("wanted %v, want 7005", b.wanted)
 	}
@@ -416,7 +417,7 @@ func TestOneMessageCausesABoundedNumberOfRetransmissions(t *testing.T) {
 	for n := uint16(0); n < 1000; n += 17 {
 		pairs = append(pairs, rtcp.NackPair{PacketID: first + n, LostPackets: 0xffff})
 	}
-	d.resendAll(pairs, epoch, make([]byte, maxPacket))
+	d.resendAll(pairs, epoch)
 	if got := len(out.take()); got > maxResendBatch || got < maxResendBatch-17 {
 		t.Errorf("%d retransmissions, want at most %d", got, maxResendBatch)
 	}
@@ -459,7 +460,7 @@ func TestLowestLayerAlone(t *testing.T) {
 	}
 	buffer := make([]byte, maxPacket)
 	for _, p := range packets {
-		d.resend(p.SequenceNumber, epoch, buffer)
+		d.resend(p.SequenceNumber, epoch, buffer, nil)
 		if again := out.take(); len(again) != 1 || fmt.Sprint(again[0]) != fmt.Sprint(p) {
 			t.Errorf("resent %v, want %v", again, p)
 		}
@@ -520,14 +521,13 @@ func TestRemovedSinksAreLeftAlone(t *testing.T) {
 	done := make(chan struct{})
 	var reader sync.WaitGroup
 	reader.Go(func() {
-		p := source.packet(1, 1, false)
+		packets := []conn.Packet{source.packet(1, 1, false)}
 		for {
 			select {
 			case <-done:
 				return
 			default:
-				source.sinks.write(&p)
-				source.sinks.endBurst()
+				source.sinks.write(packets, nil)
 			}
 		}
 	})
@@ -576,9 +576,8 @@ func (s *strictSink) check() {
 	}
 }
 
-func (s *strictSink) WritePacket(*conn.Packet) { s.check() }
-func (s *strictSink) EndBurst()                { s.check() }
-func (s *strictSink) ClockChanged()            { s.check() }
+func (s *strictSink) WritePackets([]conn.Packet, *udpsocket.Batch) { s.check() }
+func (s *strictSink) ClockChanged()                                { s.check() }
 
 func (s *strictSink) AllowedRate(rtptime.Instant) uint64 {
 	s.check()

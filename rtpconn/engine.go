@@ -2,6 +2,7 @@ package rtpconn
 
 import (
 	"cmp"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,15 +11,17 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+
+	"galene/udpmux"
+	"galene/udpsocket"
 )
 
 // Options configure an [Engine]. The zero value is valid.
 type Options struct {
 	// Mux carries all connections over shared sockets. If it is nil each
 	// connection has sockets of its own.
-	Mux ice.UDPMux
+	Mux *udpmux.Mux
 	// PortMin and PortMax bound the ports of the connections' own sockets;
 	// 0 leaves the choice to the system.
 	PortMin, PortMax uint16
@@ -38,6 +41,10 @@ type Options struct {
 type Engine struct {
 	options  Options
 	settings webrtc.SettingEngine // immutable; each connection gets a copy
+	batches  sync.Pool            // of *udpsocket.Batch, for who is not a reader of the mux
+	ticker   *ticker
+	stop     context.CancelFunc // ends the ticker
+	wg       sync.WaitGroup     // awaits it
 
 	mu          sync.Mutex // guards the fields below
 	engines     map[apiKey]*webrtc.MediaEngine
@@ -46,7 +53,8 @@ type Engine struct {
 	closed      bool
 }
 
-// NewEngine returns an engine. It opens no socket before a connection needs one.
+// NewEngine returns an engine, which the caller closes. It opens no socket before a
+// connection needs one.
 func NewEngine(o Options) (*Engine, error) {
 	o.Log = cmp.Or(o.Log, slog.Default())
 	settings, err := newSettings(o)
@@ -58,10 +66,14 @@ func NewEngine(o Options) (*Engine, error) {
 		settings:    settings,
 		engines:     make(map[apiKey]*webrtc.MediaEngine),
 		connections: make(map[interface{ Close() }]struct{}),
+		ticker:      newTicker(),
 	}
 	if _, err := e.freshCertificate(time.Now()); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	e.stop = cancel
+	e.wg.Go(func() { e.ticker.run(ctx) })
 	return e, nil
 }
 
@@ -81,6 +93,8 @@ func (e *Engine) Close() error {
 		wg.Go(c.Close)
 	}
 	wg.Wait()
+	e.stop()
+	e.wg.Wait()
 	return nil
 }
 
@@ -102,9 +116,29 @@ func (e *Engine) disown(c interface{ Close() }) {
 	delete(e.connections, c)
 }
 
+// batch returns a batch to gather what is to be sent, for the caller to flush and
+// to release; nil if there is no mux to send through.
+func (e *Engine) batch() *udpsocket.Batch {
+	if e == nil || e.options.Mux == nil {
+		return nil
+	}
+	if b, ok := e.batches.Get().(*udpsocket.Batch); ok {
+		return b
+	}
+	return udpsocket.NewBatch()
+}
+
+// release flushes a batch, which may be nil, and takes it back.
+func (e *Engine) release(b *udpsocket.Batch) {
+	if b != nil {
+		b.Flush()
+		e.batches.Put(b)
+	}
+}
+
 // newPeerConnection returns a peer connection for the codecs and direction,
-// whose sources are bounded.
-func (e *Engine) newPeerConnection(key apiKey, bound *sources) (*webrtc.PeerConnection, error) {
+// whose sources are bounded, and whose handshake h observes.
+func (e *Engine) newPeerConnection(key apiKey, bound *sources, h *handshake) (*webrtc.PeerConnection, error) {
 	var configuration webrtc.Configuration
 	if e.options.Configuration != nil {
 		configuration = e.options.Configuration()
@@ -115,7 +149,7 @@ func (e *Engine) newPeerConnection(key apiKey, bound *sources) (*webrtc.PeerConn
 	}
 	configuration.Certificates = []webrtc.Certificate{*certificate}
 
-	api, err := e.newAPI(key, bound)
+	api, err := e.newAPI(key, bound, h)
 	if err != nil {
 		return nil, err
 	}

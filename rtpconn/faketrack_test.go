@@ -11,6 +11,7 @@ import (
 	"galene/conn"
 	"galene/packetcache"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 // fakeTrack is an up track without a publisher.
@@ -117,8 +118,7 @@ func (t *fakeTrack) store(p conn.Packet) {
 // deliver stores a packet and hands it to the sinks.
 func (t *fakeTrack) deliver(p conn.Packet) {
 	t.store(p)
-	t.sinks.write(&p)
-	t.sinks.endBurst()
+	t.sinks.write([]conn.Packet{p}, nil)
 }
 
 // recordingEgress keeps what is sent.
@@ -127,14 +127,12 @@ type recordingEgress struct {
 	packets []rtp.Packet
 }
 
-func (e *recordingEgress) WriteRTP(h *rtp.Header, payload []byte) error {
+func (e *recordingEgress) WriteRTP(h *rtp.Header, payload []byte, _ *udpsocket.Batch) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.packets = append(e.packets, rtp.Packet{Header: *h, Payload: slices.Clone(payload)})
 	return nil
 }
-
-func (e *recordingEgress) EndBurst() {}
 
 // take returns what was sent so far and forgets it.
 func (e *recordingEgress) take() []rtp.Packet {
@@ -160,13 +158,12 @@ func numbers(packets []rtp.Packet) (n []byte) {
 // discardEgress sends nothing.
 type discardEgress struct{}
 
-func (discardEgress) WriteRTP(*rtp.Header, []byte) error { return nil }
-func (discardEgress) EndBurst()                          {}
+func (discardEgress) WriteRTP(*rtp.Header, []byte, *udpsocket.Batch) error { return nil }
 
 // newBareDown returns a down connection that is good only for owning tracks.
 func newBareDown(tb testing.TB) *Down {
 	tb.Helper()
-	d := &Down{wake: make(chan struct{}, 1)}
+	d := &Down{}
 	d.log = discardLog()
 	d.ctx, d.cancel = tb.Context(), func() {}
 	tb.Cleanup(func() {

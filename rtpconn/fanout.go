@@ -7,6 +7,7 @@ import (
 
 	"galene/conn"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 // fanout is the list of a track's sinks. The list is immutable and replaced as
@@ -20,7 +21,7 @@ type fanout struct {
 
 	// Who calls sinks holds one of these meanwhile, which is how remove knows
 	// that a sink is left alone: packets is the reader's, control is everyone
-	// else's. They are held for one packet and only remove contends.
+	// else's. They are held for one burst and only remove contends.
 	packets, control sync.Mutex
 }
 
@@ -70,22 +71,13 @@ func (f *fanout) list() []conn.Sink {
 // empty tells whether nobody takes the track.
 func (f *fanout) empty() bool { return len(f.list()) == 0 }
 
-// write hands p to each sink. It belongs to the reader.
-func (f *fanout) write(p *conn.Packet) {
+// write hands packets to each sink, one sink after the other, so that what each of
+// them sends lies together in out. It belongs to the reader.
+func (f *fanout) write(packets []conn.Packet, out *udpsocket.Batch) {
 	f.packets.Lock()
 	defer f.packets.Unlock()
 	for _, s := range f.list() {
-		s.WritePacket(p)
-	}
-}
-
-// endBurst tells each sink that no more packets are at hand. It belongs to the
-// reader.
-func (f *fanout) endBurst() {
-	f.packets.Lock()
-	defer f.packets.Unlock()
-	for _, s := range f.list() {
-		s.EndBurst()
+		s.WritePackets(packets, out)
 	}
 }
 

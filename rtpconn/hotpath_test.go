@@ -20,9 +20,24 @@ func newBareUpTrack(tb testing.TB, name string) *upTrack {
 	return newUpTrack(u, acceptedSection{section{kind: formats[0].Kind, mid: "0"}, p}, "")
 }
 
+// testIngest remembers the packet that it took last.
+type testIngest struct {
+	ingest
+	out conn.Packet
+}
+
 // receive runs raw packet bytes through ingestion, as the reader does.
-func receive(in *ingest, raw []byte, now rtptime.Instant) bool {
-	return in.packet(copy(in.track.cache.Buffer(), raw), now)
+func receive(in *testIngest, raw []byte, now rtptime.Instant) bool {
+	if !parseHeader(raw, &in.header) {
+		in.track.reject()
+		return false
+	}
+	taken := in.take(copy(in.track.cache.Buffer(), raw), now, nil)
+	if taken {
+		in.out = in.pending[0]
+	}
+	in.flush(nil)
+	return taken
 }
 
 // raw returns packet n of the sample as it arrives.
@@ -40,7 +55,7 @@ func (s sample) raw(tb testing.TB, n uint32, payloadType uint8, keyframe bool) [
 
 func TestIngestionDoesNotAllocate(t *testing.T) {
 	track := newBareUpTrack(t, "vp8")
-	in := ingest{track: track}
+	in := testIngest{ingest: ingest{track: track}}
 	raw := vp8.raw(t, 0, 96, false)
 	now := epoch
 	n := uint16(0)
@@ -64,13 +79,13 @@ func TestForwardingDoesNotAllocate(t *testing.T) {
 		d := newBareTrack(t, source, discardEgress{})
 		d.attach()
 		p := source.packet(1000, 1, true)
-		d.current.WritePacket(&p)
-		p.Frame.Keyframe = false
+		packets := []conn.Packet{p}
+		d.current.WritePackets(packets, nil)
+		packets[0].Frame.Keyframe = false
 		allocs := testing.AllocsPerRun(1000, func() {
-			p.Sequence++
-			p.Timestamp += 3000
-			d.current.WritePacket(&p)
-			d.current.EndBurst()
+			packets[0].Sequence++
+			packets[0].Timestamp += 3000
+			d.current.WritePackets(packets, nil)
 		})
 		if allocs != 0 {
 			t.Errorf("%s: %v allocations per packet forwarded, want none", name, allocs)
@@ -84,7 +99,7 @@ func TestForwardingDoesNotAllocate(t *testing.T) {
 func TestMalformedPacketsAreCountedAndDropped(t *testing.T) {
 	t.Parallel()
 	track := newBareUpTrack(t, "vp8")
-	in := ingest{track: track}
+	in := testIngest{ingest: ingest{track: track}}
 	good := vp8.raw(t, 1, 96, true)
 	tests := []struct {
 		name   string
@@ -111,7 +126,7 @@ func TestMalformedPacketsAreCountedAndDropped(t *testing.T) {
 func TestPaddingDoesNotHideTheKeyframeFromNewcomers(t *testing.T) {
 	t.Parallel()
 	track := newBareUpTrack(t, "vp8")
-	in := ingest{track: track}
+	in := testIngest{ingest: ingest{track: track}}
 	now := rtptime.Now()
 	receive(&in, vp8.raw(t, 1, 96, true), now)
 	padding := vp8.raw(t, 2, 96, false)[:rtpFixedHeader+4]
@@ -133,7 +148,7 @@ func TestPaddingDoesNotHideTheKeyframeFromNewcomers(t *testing.T) {
 
 func BenchmarkIngest(b *testing.B) {
 	track := newBareUpTrack(b, "vp8")
-	in := ingest{track: track}
+	in := testIngest{ingest: ingest{track: track}}
 	raw := vp8.raw(b, 0, 96, false)
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
@@ -159,15 +174,15 @@ func BenchmarkFanOut(b *testing.B) {
 			}
 			p := source.packet(1000, 1, true)
 			p.Payload = make([]byte, 1100)
-			source.sinks.write(&p)
-			p.Frame.Keyframe = false
+			packets := []conn.Packet{p}
+			source.sinks.write(packets, nil)
+			packets[0].Frame.Keyframe = false
 			b.SetBytes(int64(subscribers * len(p.Payload)))
 			b.ReportAllocs()
 			for b.Loop() {
-				p.Sequence++
-				p.Timestamp += 3000
-				source.sinks.write(&p)
-				source.sinks.endBurst()
+				packets[0].Sequence++
+				packets[0].Timestamp += 3000
+				source.sinks.write(packets, nil)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(subscribers), "ns/packet/subscriber")
 		})
@@ -180,7 +195,7 @@ func TestAnnouncedTracksTakeNoRoomBeforePacketsCome(t *testing.T) {
 	if n := track.cache.Len(); n > 4 {
 		t.Errorf("the cache has room for %d packets before the first", n)
 	}
-	in := ingest{track: track}
+	in := testIngest{ingest: ingest{track: track}}
 	if !receive(&in, vp8.raw(t, 0, 96, true), epoch) {
 		t.Fatal("the first packet is not taken")
 	}

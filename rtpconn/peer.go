@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -27,6 +28,8 @@ type peer struct {
 	cancel context.CancelFunc
 
 	candidates candidateBuffer
+	lane       lane
+	bound      *sources
 
 	wg       sync.WaitGroup // counts goroutines and event calls
 	closed   sync.Once
@@ -36,17 +39,27 @@ type peer struct {
 	ending bool       // no goroutine may start any more
 }
 
-// open sets p up. The connection is not registered with the engine yet.
-func (p *peer) open(e *Engine, key apiKey, events Events, log *slog.Logger) error {
-	bound := &sources{maxRTP: maxDownSources, tooMany: func() { p.fail(errTooManySources) }}
-	if key.direction == upward {
-		bound.maxRTP = maxUpSources
+// open sets p up. The connection is not registered with the engine yet. hear takes
+// what the peer's RTCP says of a source; it reports whether the source is known.
+func (p *peer) open(e *Engine, key apiKey, events Events, log *slog.Logger, hear func(ssrc uint32, packets []rtcp.Packet) bool) error {
+	p.bound = &sources{
+		maxRTP:  maxDownSources,
+		tooMany: func() { p.fail(errTooManySources) },
+		hear: func(ssrc uint32, packets []rtcp.Packet) bool {
+			defer p.recover("RTCP")
+			return hear(ssrc, packets)
+		},
 	}
-	pc, err := e.newPeerConnection(key, bound)
+	if key.direction == upward {
+		p.bound.maxRTP = maxUpSources
+	}
+	p.lane.mux, p.lane.direction = e.options.Mux, key.direction
+	p.log = log
+	pc, err := e.newPeerConnection(key, p.bound, &p.lane.handshake)
 	if err != nil {
 		return err
 	}
-	p.engine, p.pc, p.events, p.log = e, pc, events, log
+	p.engine, p.pc, p.events = e, pc, events
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	pc.OnICECandidate(p.foundCandidate)
 	return nil
@@ -69,6 +82,7 @@ func (p *peer) shut() {
 			p.log.Debug("closing a peer connection", "error", err)
 		}
 		p.wg.Wait()
+		p.lane.close()
 	})
 }
 

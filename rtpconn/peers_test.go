@@ -12,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"galene/conn"
+	"galene/udpmux"
 )
 
 // patience is how long a test waits for what must happen: much longer than it
@@ -21,10 +22,27 @@ const testPatience = 30 * time.Second
 // discardLog is for what tests provoke on purpose.
 func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// newTestEngine returns an engine on the loopback interface.
+// newTestEngine returns an engine on the loopback interface, with all connections
+// on one port.
 func newTestEngine(tb testing.TB) *Engine {
 	tb.Helper()
-	e, err := NewEngine(Options{Loopback: true, Log: discardLog()})
+	mux, err := udpmux.Listen(udpmux.Options{Loopback: true, Log: discardLog()})
+	if err != nil {
+		tb.Fatalf("udpmux.Listen: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := mux.Close(); err != nil {
+			tb.Errorf("closing the mux: %v", err)
+		}
+	})
+	return newEngineOn(tb, mux)
+}
+
+// newEngineOn returns an engine on a mux, or with sockets of its own if that is
+// nil.
+func newEngineOn(tb testing.TB, mux *udpmux.Mux) *Engine {
+	tb.Helper()
+	e, err := NewEngine(Options{Mux: mux, Loopback: true, Log: discardLog()})
 	if err != nil {
 		tb.Fatalf("NewEngine: %v", err)
 	}
@@ -39,6 +57,12 @@ func newTestEngine(tb testing.TB) *Engine {
 // newRemotePC returns a peer connection such as a browser's.
 func newRemotePC(tb testing.TB) *webrtc.PeerConnection {
 	tb.Helper()
+	return newRemotePCWith(tb, func(*webrtc.SettingEngine) {})
+}
+
+// newRemotePCWith returns one with settings of its own.
+func newRemotePCWith(tb testing.TB, change func(*webrtc.SettingEngine)) *webrtc.PeerConnection {
+	tb.Helper()
 	media := &webrtc.MediaEngine{}
 	if err := media.RegisterDefaultCodecs(); err != nil {
 		tb.Fatal(err)
@@ -49,6 +73,7 @@ func newRemotePC(tb testing.TB) *webrtc.PeerConnection {
 	settings := webrtc.SettingEngine{LoggerFactory: newLoggerFactory(discardLog())}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetSRTPReplayProtectionWindow(srtpReplayWindow)
+	change(&settings)
 	api := webrtc.NewAPI(
 		webrtc.WithMediaEngine(media),
 		webrtc.WithSettingEngine(settings),
@@ -220,9 +245,15 @@ type remoteTrack struct {
 
 func newTestSubscriber(tb testing.TB, e *Engine, up conn.Up) *testSubscriber {
 	tb.Helper()
+	return newSubscriberOf(tb, e, up, newRemotePC(tb))
+}
+
+// newSubscriberOf returns a subscriber that is pc.
+func newSubscriberOf(tb testing.TB, e *Engine, up conn.Up, pc *webrtc.PeerConnection) *testSubscriber {
+	tb.Helper()
 	s := &testSubscriber{
 		tb:          tb,
-		pc:          newRemotePC(tb),
+		pc:          pc,
 		tracks:      make(chan *remoteTrack, 100),
 		failed:      make(chan struct{}, 100),
 		renegotiate: make(chan struct{}, 100),
@@ -348,7 +379,7 @@ func (s *testSubscriber) connect(tracks ...conn.UpTrack) {
 func (s *testSubscriber) attached() {
 	s.tb.Helper()
 	eventually(s.tb, "media flows to the subscriber", func() bool {
-		for _, t := range s.down.activeTracks() {
+		for _, t := range s.down.sending() {
 			t.mu.Lock()
 			state := t.state
 			t.mu.Unlock()
@@ -359,3 +390,6 @@ func (s *testSubscriber) attached() {
 		return true
 	})
 }
+
+// sending returns what is being sent.
+func (d *Down) sending() []*downTrack { return *d.active.Load() }

@@ -15,17 +15,20 @@ const (
 
 // header is what is read of a received RTP packet.
 type header struct {
+	ssrc        uint32
 	sequence    uint16
 	timestamp   uint32
 	payloadType uint8
 	marker      bool
+	padded      bool // the last octet counts padding, as unpad finds
 	// The payload is packet[start:end]: CSRCs and extensions lie before it,
 	// padding behind.
 	start, end int
 }
 
-// parseHeader reads the header of an RTP packet into h. It reports whether the
-// packet is well-formed; h is then within the packet. It does not allocate.
+// parseHeader reads the header of an RTP packet into h; the payload may still be
+// encrypted and is not looked at, so h.end is that of the packet. It reports
+// whether the header is well-formed and within the packet. It does not allocate.
 func parseHeader(packet []byte, h *header) bool {
 	if len(packet) < rtpFixedHeader || packet[0]>>6 != rtpVersion {
 		return false
@@ -37,24 +40,39 @@ func parseHeader(packet []byte, h *header) bool {
 		}
 		start += 4 + 4*int(binary.BigEndian.Uint16(packet[start+2:]))
 	}
-	end := len(packet)
-	if start > end {
+	if start > len(packet) {
 		return false
 	}
-	if packet[0]&rtpPaddingBit != 0 {
-		padding := int(packet[end-1])
-		if padding == 0 || padding > end-start {
-			return false
-		}
-		end -= padding
-	}
 	*h = header{
+		ssrc:        binary.BigEndian.Uint32(packet[8:]),
 		sequence:    binary.BigEndian.Uint16(packet[2:]),
 		timestamp:   binary.BigEndian.Uint32(packet[4:]),
 		payloadType: packet[1] & rtpPayloadType,
 		marker:      packet[1]&rtpMarkerBit != 0,
+		padded:      packet[0]&rtpPaddingBit != 0,
 		start:       start,
-		end:         end,
+		end:         len(packet),
 	}
+	return true
+}
+
+// unpad finds the end of the payload of a packet in the clear, of which h is the
+// header. It reports whether the padding is well-formed.
+func (h *header) unpad(packet []byte) bool {
+	h.end = len(packet)
+	if h.start > h.end {
+		return false
+	}
+	if !h.padded {
+		return true
+	}
+	if h.end == h.start {
+		return false
+	}
+	padding := int(packet[h.end-1])
+	if padding == 0 || padding > h.end-h.start {
+		return false
+	}
+	h.end -= padding
 	return true
 }

@@ -37,7 +37,7 @@ func TestParseHeaderReadsWhatPionWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 			var h header
-			if !parseHeader(raw, &h) {
+			if !(parseHeader(raw, &h) && h.unpad(raw)) {
 				t.Fatalf("parseHeader(%x) fails", raw)
 			}
 			if h.sequence != tt.packet.SequenceNumber || h.timestamp != tt.packet.Timestamp ||
@@ -69,7 +69,7 @@ func TestParseHeaderRefusesMalformedPackets(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var h header
-			if parseHeader(tt.packet, &h) {
+			if parseHeader(tt.packet, &h) && h.unpad(tt.packet) {
 				t.Errorf("parseHeader(%x) = %+v, want a refusal", tt.packet, h)
 			}
 		})
@@ -83,7 +83,7 @@ func FuzzParseHeader(f *testing.F) {
 	f.Add([]byte{0xb1, 0xe0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1, 1, 0xbe, 0xde, 0, 1, 0x10, 7, 0, 0, 5, 1})
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		var h header
-		if !parseHeader(packet, &h) {
+		if !(parseHeader(packet, &h) && h.unpad(packet)) {
 			return
 		}
 		if h.start < rtpFixedHeader || h.start > h.end || h.end > len(packet) {

@@ -49,7 +49,9 @@ func notToken(r rune) bool {
 func (l *trackLocal) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	for _, parameters := range c.CodecParameters() {
 		if l.track.carries(parameters) {
-			l.track.bind(pionEgress{c.WriteStream()}, uint32(c.SSRC()), uint8(parameters.PayloadType))
+			ssrc := uint32(c.SSRC())
+			out := &laneEgress{stream: c.WriteStream(), lane: &l.track.down.lane, ssrc: ssrc}
+			l.track.bind(out, ssrc, uint8(parameters.PayloadType))
 			return parameters, nil
 		}
 	}

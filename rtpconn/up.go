@@ -40,6 +40,8 @@ type Up struct {
 	ssrc      uint32 // ours, in reports and feedback
 	clock     *jitter.StreamClock
 
+	ingress ingress
+
 	wake   chan struct{} // makes the feedback goroutine look for work
 	change atomic.Bool   // Events.Changed is due
 
@@ -74,9 +76,11 @@ func (e *Engine) NewUp(c UpConfig) (*Up, error) {
 		wake:   make(chan struct{}, 1),
 	}
 	u.tracks.Store(&trackList{})
-	if err := u.open(e, upKey(u.codecs), c.Events, cmp.Or(c.Log, e.options.Log)); err != nil {
+	u.ingress.up = u
+	if err := u.open(e, upKey(u.codecs), c.Events, cmp.Or(c.Log, e.options.Log), u.hear); err != nil {
 		return nil, err
 	}
+	u.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(u.onPair)
 	u.pc.OnTrack(u.onTrack)
 	u.pc.OnConnectionStateChange(u.onState)
 	if err := e.own(u); err != nil {
@@ -101,6 +105,10 @@ func (u *Up) Tracks() []conn.UpTrack { return u.tracks.Load().view }
 func (u *Up) Close() {
 	u.refuse()
 	u.endTracks()
+	u.ingress.open(nil)
+	if mux := u.lane.mux; mux != nil {
+		mux.RemoveReceiver(&u.ingress)
+	}
 	u.shut()
 	u.engine.disown(u)
 }
@@ -160,6 +168,7 @@ func (u *Up) onState(webrtc.PeerConnectionState) {
 	defer u.recover("onState")
 	switch u.pc.ConnectionState() {
 	case webrtc.PeerConnectionStateConnected:
+		u.onPair(nil)
 		u.poke()
 	case webrtc.PeerConnectionStateFailed:
 		if u.events.Failed != nil {
@@ -169,6 +178,21 @@ func (u *Up) onState(webrtc.PeerConnectionState) {
 		u.fail(errPeerClosed)
 	default:
 	}
+}
+
+// onPair is called when ICE has selected a pair, and when the connection stands.
+func (u *Up) onPair(*webrtc.ICECandidatePair) {
+	defer u.recover("onPair")
+	if !u.enter() {
+		return
+	}
+	defer u.wg.Done()
+	ufrag, open := u.lane.follow(u.pc)
+	if !open {
+		return
+	}
+	u.ingress.open(u.lane.theOpener())
+	u.lane.mux.SetReceiver(ufrag, &u.ingress)
 }
 
 // poke wakes the feedback goroutine.

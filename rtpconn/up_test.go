@@ -126,8 +126,8 @@ func TestTheGroupsCodecOrderRulesTheAnswer(t *testing.T) {
 		if got := p.up.Tracks()[0].Format().Name; got != names[0] {
 			t.Errorf("codecs %v: the track expects %q", names, got)
 		}
-		if !strings.Contains(answer, "a=recvonly") || !strings.Contains(answer, "a=setup:active") {
-			t.Errorf("answer without recvonly or setup:active:\n%s", answer)
+		if !strings.Contains(answer, "a=recvonly") || !strings.Contains(answer, "a=setup:passive") {
+			t.Errorf("answer without recvonly or setup:passive:\n%s", answer)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"galene/conn"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 // maxReadErrors is after how many failed reads in a row a source is given up
@@ -31,8 +32,13 @@ func (u *Up) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		u.log.Debug("unexpected track", "mid", mid, "rid", remote.RID())
 		return
 	}
-	u.start("reader", func() { t.read(remote) })
-	u.start("publisher's RTCP", func() { t.readRTCP(receiver) })
+	in := &ingest{track: t}
+	u.ingress.add(remote.SSRC(), in)
+	u.start("reader", func() {
+		defer u.ingress.remove(in)
+		u.read(remote, in)
+	})
+	u.bound.repeat(uint32(remote.SSRC()))
 	if replaced {
 		u.changed()
 	}
@@ -73,26 +79,22 @@ func (l *trackList) unbound(remote *webrtc.TrackRemote) *upTrack {
 	return nil
 }
 
-// read is the track's reader. It returns when the source has ended.
-func (t *upTrack) read(remote *webrtc.TrackRemote) {
-	in := ingest{track: t}
+// read is the reader of what comes through Pion: everything while the lane is not
+// open, and little when it is. It returns when the source has ended.
+func (u *Up) read(remote *webrtc.TrackRemote, in *ingest) {
+	buffer := make([]byte, maxPacket)
 	for failures := 0; failures < maxReadErrors; {
-		n, _, err := remote.Read(t.cache.Buffer())
+		n, _, err := remote.Read(buffer)
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 			return
 		case err != nil:
 			failures++ // an unknown payload type, or too long
-			t.reject()
+			in.track.reject()
 			continue
 		}
 		failures = 0
-		if in.packet(n, rtptime.Now()) {
-			t.sinks.write(&in.out)
-			// What arrives together cannot be told from here: Pion hands over
-			// one packet at a time. Each is a burst of its own.
-			t.sinks.endBurst()
-		}
+		u.ingress.receive(in, buffer[:n])
 	}
 }
 
@@ -103,24 +105,31 @@ func (t *upTrack) reject() {
 	t.mu.Unlock()
 }
 
-// ingest turns received packets into what sinks take. It belongs to the reader.
+// maxPending is how many packets of one track are handed over together at most. It
+// is well below the length of any ring of packetcache, in which they wait.
+const maxPending = 32
+
+// ingest turns received packets into what sinks take. Who reads holds the lock of
+// the connection's ingress.
 type ingest struct {
 	track   *upTrack
+	source  sourceState
 	unwrap  rtptime.SequenceUnwrapper
 	current *payload // the codec of the packet before; nil at first
 	header  header
 	meta    packetMeta
-	out     conn.Packet
+	pending []conn.Packet // what came in the present burst, for the sinks
 }
 
-// packet takes the first n octets of the cache's buffer as a packet that came
-// at now. It reports whether in.out is to be handed to the sinks, which it is
-// not if the packet is malformed, unknown or a duplicate. It does not allocate.
-func (in *ingest) packet(n int, now rtptime.Instant) bool {
+// take takes the first n octets of the cache's buffer, whose header is in
+// in.header, as a packet that came at now. It reports whether it is pending for
+// the sinks now, which it is not if it is malformed, unknown or a duplicate.
+// It does not allocate.
+func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	t := in.track
 	buffer := t.cache.Buffer()
 	h := &in.header
-	if n > len(buffer) || !parseHeader(buffer[:n], h) || !in.setPayloadType(h.payloadType) {
+	if n > len(buffer) || !h.unpad(buffer[:n]) || !in.setPayloadType(h.payloadType) {
 		t.reject()
 		return false
 	}
@@ -140,15 +149,41 @@ func (in *ingest) packet(n int, now rtptime.Instant) bool {
 	keyframe := in.meta.frame.Keyframe
 
 	t.account(sequence, h, n, keyframe, now)
-	if capacity := int(t.capacity.Load()); capacity != t.cache.Len() {
-		t.cache.Resize(capacity)
-	}
+	in.makeRoom(sequence, out)
 	data, ok := t.cache.Commit(sequence, h.end, keyframe, now, in.meta)
 	if !ok {
 		return false
 	}
-	in.meta.describe(sequence, data, &in.out)
+	if in.pending == nil {
+		in.pending = make([]conn.Packet, 0, maxPending)
+	}
+	in.pending = in.pending[:len(in.pending)+1]
+	in.meta.describe(sequence, data, &in.pending[len(in.pending)-1])
 	return true
+}
+
+// makeRoom hands over what is pending before packet sequence could take the place
+// of one of them in the cache, and resizes that if it is to hold more or less.
+func (in *ingest) makeRoom(sequence int64, out *udpsocket.Batch) {
+	cache := in.track.cache
+	if len(in.pending) > 0 {
+		distance := sequence - in.pending[0].Sequence
+		limit := int64(cache.Len() / 2)
+		if len(in.pending) == maxPending || distance >= limit || distance <= -limit {
+			in.flush(out)
+		}
+	}
+	if capacity := int(in.track.capacity.Load()); capacity != cache.Len() {
+		cache.Resize(capacity)
+	}
+}
+
+// flush hands what is pending to the sinks.
+func (in *ingest) flush(out *udpsocket.Batch) {
+	if len(in.pending) > 0 {
+		in.track.sinks.write(in.pending, out)
+		in.pending = in.pending[:0]
+	}
 }
 
 // setPayloadType makes the codec of a payload type the present one. It reports

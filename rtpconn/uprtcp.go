@@ -1,39 +1,25 @@
 package rtpconn
 
 import (
-	"errors"
-	"io"
 	"slices"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 
 	"galene/rtptime"
 )
 
-// readRTCP takes the reports of a track's publisher until its source ends.
-func (t *upTrack) readRTCP(receiver *webrtc.RTPReceiver) {
-	buffer := make([]byte, maxPacket)
-	for failures := 0; failures < maxReadErrors; {
-		n, _, err := receiver.ReadSimulcast(buffer, t.rid)
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
-			return
-		case err != nil:
-			failures++
-			continue
-		}
-		failures = 0
-		packets, err := rtcp.Unmarshal(buffer[:n])
-		if err != nil {
-			t.reject()
-			continue
-		}
-		now := rtptime.Now()
-		for _, p := range packets {
-			t.handleRTCP(p, now)
+// hear takes RTCP about one of the publisher's sources.
+func (u *Up) hear(ssrc uint32, packets []rtcp.Packet) bool {
+	for _, t := range u.tracks.Load().own {
+		if t.ssrc() == ssrc {
+			now := rtptime.Now()
+			for _, p := range packets {
+				t.handleRTCP(p, now)
+			}
+			return true
 		}
 	}
+	return false
 }
 
 // handleRTCP takes one RTCP packet of the publisher.

@@ -29,6 +29,9 @@ type agent struct {
 	// conns has one element per local candidate. Any goroutine may read the
 	// slice, which is replaced, never changed; Mux.mu guards its replacement.
 	conns atomic.Pointer[[]*packetConn]
+	// handler takes its RTP packets; nil if there is none. Any goroutine may read
+	// it; Mux.mu guards its replacement.
+	handler atomic.Pointer[handler]
 
 	mu        sync.Mutex                  // guards the fields below
 	addresses []netip.AddrPort            // remote addresses this agent owns or did own, oldest first
@@ -51,7 +54,7 @@ func (a *agent) setConns(conns []*packetConn) { a.conns.Store(&conns) }
 // address, it is the first of the remote's family.
 func (a *agent) conn(local netip.Addr, remote netip.AddrPort) *packetConn {
 	for _, c := range a.list() {
-		if c.local.Addr() == local || !local.IsValid() && c.socket.v6 == remote.Addr().Is6() {
+		if c.local.Addr() == local || !local.IsValid() && c.socket.IPv6() == remote.Addr().Is6() {
 			return c
 		}
 	}
@@ -85,7 +88,14 @@ func (a *agent) claim(remote netip.AddrPort) bool {
 	return true
 }
 
-// own makes the agent the owner of remote if nobody is, or if it has a claim.
+// sharesReceiver tells whether a and b are generations of one connection.
+func (a *agent) sharesReceiver(b *agent) bool {
+	h := a.handler.Load()
+	return h != nil && h == b.handler.Load()
+}
+
+// own makes the agent the owner of remote if nobody is, if it has a claim, or if
+// the owner has the same receiver.
 func (a *agent) own(remote netip.AddrPort) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

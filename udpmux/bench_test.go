@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+
+	"galene/udpsocket"
 )
 
 // populate gives m agents with one candidate and one remote address each.
@@ -20,27 +22,32 @@ func populate(tb testing.TB, m *Mux, agents int) ([]*packetConn, []netip.AddrPor
 }
 
 // dispatchOne passes one datagram from reader to candidate.
-func dispatchOne(m *Mux, c *packetConn, from netip.AddrPort, payload, b []byte) error {
-	d := m.newDatagram()
-	d.n, d.from, d.to = copy(d.buf[:], payload), from, c.local.Addr()
-	m.dispatch(d)
+func dispatchOne(in *burst, c *packetConn, from netip.AddrPort, payload, b []byte) error {
+	in.dispatch(&udpsocket.Datagram{Data: payload, From: from, To: c.local.Addr()})
+	in.end()
 	_, _, err := c.ReadFromAddrPort(b)
 	return err
 }
+
+// newBurst returns what a reader of m passes datagrams on with.
+func newBurst(m *Mux) *burst { return &burst{mux: m, batch: udpsocket.NewBatch()} }
 
 func TestReceivingAndSendingDoNotAllocate(t *testing.T) { // not parallel: it counts
 	m := listen(t)
 	conns, remotes := populate(t, m, 10)
 	media, check, b := make([]byte, 1200), bindingRequest(t, "fragment3:x"), make([]byte, 1500)
-	p := newPeer(t, "127.0.0.1")
+	in, p := newBurst(m), newPeer(t, "127.0.0.1")
 	write(t, conns[0], media, p.addr)
+	m.SetReceiver("fragment5", new(forwarder))
+	burstOf6 := mediaBurst(conns[5], remotes[5])
 	tests := []struct {
 		name string
 		f    func() error
 	}{
-		{"media", func() error { return dispatchOne(m, conns[3], remotes[3], media, b) }},
-		{"check", func() error { return dispatchOne(m, conns[3], remotes[3], check, b) }},
+		{"media", func() error { return dispatchOne(in, conns[3], remotes[3], media, b) }},
+		{"check", func() error { return dispatchOne(in, conns[3], remotes[3], check, b) }},
 		{"send", func() error { _, err := conns[0].WriteToAddrPort(media, p.addr); return err }},
+		{"receiver", func() error { passOn(in, burstOf6...); return nil }},
 		{"round trip", func() error {
 			if _, err := p.WriteToUDPAddrPort(media, conns[0].local); err != nil {
 				return err
@@ -66,6 +73,7 @@ func BenchmarkDispatch(b *testing.B) {
 		for _, kind := range []string{"media", "check"} {
 			b.Run(fmt.Sprintf("%s/agents=%d", kind, agents), func(b *testing.B) {
 				m := listen(b)
+				in := newBurst(m)
 				conns, remotes := populate(b, m, agents)
 				payload, out := make([]byte, 1200), make([]byte, 1500)
 				if kind == "check" {
@@ -80,12 +88,115 @@ func BenchmarkDispatch(b *testing.B) {
 							i = 0
 						}
 					}
-					if err := dispatchOne(m, conns[i], remotes[i], payload, out); err != nil {
+					if err := dispatchOne(in, conns[i], remotes[i], payload, out); err != nil {
 						b.Fatal(err)
 					}
 				}
 			})
 		}
+	}
+}
+
+// forwarder is a receiver that reads every packet's number, and forwards nothing.
+type forwarder struct{ sum, bursts uint64 }
+
+func (f *forwarder) ReceiveRTP(b []byte, _ *udpsocket.Batch) bool {
+	f.sum += uint64(b[3])
+	return true
+}
+
+func (f *forwarder) EndBurst(*udpsocket.Batch) { f.bursts++ }
+
+// mediaBurst returns 6 packets that come at once from one peer.
+func mediaBurst(c *packetConn, from netip.AddrPort) []udpsocket.Datagram {
+	ds := make([]udpsocket.Datagram, 6)
+	for i := range ds {
+		data := make([]byte, 1150)
+		copy(data, rtp(96, byte(i)))
+		ds[i] = udpsocket.Datagram{Data: data, From: from, To: c.local.Addr()}
+	}
+	return ds
+}
+
+func BenchmarkReceiver(b *testing.B) {
+	for _, agents := range []int{1, 100, 10000} {
+		b.Run(fmt.Sprintf("agents=%d", agents), func(b *testing.B) {
+			m := listen(b)
+			in := newBurst(m)
+			conns, remotes := populate(b, m, agents)
+			f := new(forwarder)
+			for _, c := range conns {
+				m.SetReceiver(c.agent.ufrag, f)
+			}
+			ds := mediaBurst(conns[0], remotes[0])
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				if i++; i == agents {
+					i = 0
+				}
+				for j := range ds {
+					ds[j].From = remotes[i]
+				}
+				passOn(in, ds...)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(ds)), "ns/datagram")
+		})
+	}
+}
+
+// counter is a receiver that tells when it has got so many packets.
+type counter struct {
+	got, want int
+	done      chan struct{}
+}
+
+func (c *counter) ReceiveRTP([]byte, *udpsocket.Batch) bool {
+	c.got++
+	return true
+}
+
+func (c *counter) EndBurst(*udpsocket.Batch) {
+	if c.got >= c.want {
+		c.got = 0
+		c.done <- struct{}{}
+	}
+}
+
+// BenchmarkSocketToReceiver measures what it takes from a peer's system call to
+// the receiver, wake-ups included.
+func BenchmarkSocketToReceiver(b *testing.B) {
+	for _, run := range []int{1, 6, 30} {
+		b.Run(fmt.Sprintf("burst=%d", run), func(b *testing.B) {
+			m := listen(b)
+			c := candidate(b, m, "a", "127.0.0.1")
+			sockets, port, err := udpsocket.Open(udpsocket.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			from := sockets[0]
+			for _, s := range sockets {
+				defer s.Close()
+			}
+			d, err := from.Destination(c.local.Addr(), c.local)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r := &counter{want: run, done: make(chan struct{}, 1)}
+			m.SetReceiver("a", r)
+			c.agent.own(netip.AddrPortFrom(c.local.Addr(), uint16(port)))
+			batch, data := udpsocket.NewBatch(), make([]byte, 1150)
+			copy(data, rtp(96, 1))
+			b.ReportAllocs()
+			for b.Loop() {
+				for range run {
+					batch.Commit(copy(batch.Reserve(d, len(data)), data))
+				}
+				batch.Flush()
+				<-r.done
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*run), "ns/datagram")
+		})
 	}
 }
 

@@ -1,19 +1,17 @@
 package udpmux
 
-import "net/netip"
+import (
+	"net/netip"
 
-// maxDatagram is the longest payload that is received, in bytes. Peers keep
-// theirs within an Ethernet frame.
-const maxDatagram = 2048
+	"galene/udpsocket"
+)
 
 // datagram is one received datagram in a buffer of its own. Whoever holds it
 // releases it or passes it on.
 type datagram struct {
-	// buf has one byte more than is accepted, which shows truncation.
-	buf  [maxDatagram + 1]byte
+	buf  [udpsocket.MaxDatagram]byte
 	n    int            // length of the payload
 	from netip.AddrPort // canonical
-	to   netip.Addr     // the local address; invalid if the system does not tell
 	next *datagram      // for the queue that holds it
 }
 

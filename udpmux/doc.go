@@ -1,13 +1,6 @@
-// Package udpmux holds the UDP sockets under all connections: one port, one
-// socket per address family, shared by every ICE agent of the server.
-//
-// # Sockets
-//
-// Each socket is bound to the wildcard address, and packet information (RFC
-// 3542 §6.2 and its IPv4 counterpart) tells for every datagram which local
-// address it came to and which it must leave from. A socket per local address
-// would need no such information, but would have to be opened and closed as
-// interfaces come and go, and would split what one burst sends.
+// Package udpmux shares one UDP port among all connections: it tells apart what
+// arrives, for every ICE agent of the server and for those who take media beside
+// their agent.
 //
 // # Demultiplexing
 //
@@ -15,9 +8,22 @@
 // USERNAME attribute (RFC 8445 §7.2.2), everything else to the agent that owns
 // the address it came from. An agent comes to own an address by writing to it,
 // which it does to check it or after it verified a check from there. It takes an
-// address from another agent only if a binding request for it came from there.
-// Within an agent, a datagram goes to the candidate whose address it was sent
-// to.
+// address from another agent only if a binding request for it came from there, or
+// if both are generations of one connection: have the same receiver. Within an
+// agent, a datagram goes to the candidate whose address it was sent to.
+//
+// # Receivers
+//
+// A [Receiver] takes the RTP packets of one connection (told from the rest as in
+// RFC 7983 §7 and RFC 5761 §4) straight from the goroutine that reads the socket,
+// without a copy, a queue or another goroutine in between, and may answer each
+// burst with a batch of its own. What it does not take goes to the agent's queue,
+// as do STUN, DTLS and RTCP.
+//
+// An ICE restart closes the candidates of the old generation while media still
+// flows to and from the old addresses. An agent with a receiver therefore keeps
+// its addresses when its last candidate has closed, until its receiver is removed
+// or another agent comes to own them.
 //
 // # Loopback
 //
@@ -34,5 +40,6 @@
 // [net.PacketConn] belongs to the candidate it was made for, which closes it.
 // Locks are taken in the order Mux.mu, agent.mu, shard.mu; nothing is called
 // under them. Sending and dispatching share none, save when an address changes
-// hands.
+// hands. A receiver is called while its handler's gate is held open, which only
+// its removal waits for.
 package udpmux

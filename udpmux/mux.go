@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
+
+	"galene/udpsocket"
 )
 
 var _ ice.UDPMux = (*Mux)(nil)
@@ -22,6 +24,7 @@ var ErrAddress = errors.New("udpmux: not an address of this mux")
 // Options configure a [Mux]. The zero value is valid.
 type Options struct {
 	Port     int          // UDP port; 0 lets the system choose
+	Shards   int          // sockets per address family, each with a reader of its own; 0 is 1
 	Loopback bool         // offer loopback addresses too
 	Log      *slog.Logger // slog.Default() if nil
 }
@@ -33,7 +36,7 @@ type Mux struct {
 	port     int
 	loopback bool
 	log      *slog.Logger
-	sockets  []*socket // at most one per family
+	sockets  []*udpsocket.Socket
 	done     chan struct{}
 	readers  sync.WaitGroup
 
@@ -43,9 +46,12 @@ type Mux struct {
 	addresses table
 	buffers   sync.Pool // of *datagram, between readers and candidates
 
-	mu     sync.RWMutex      // guards the fields below, and agent.conns against writers
-	agents map[string]*agent // by local user name fragment
-	closed bool
+	// mu guards the fields below, handler.agents, and against writers agent.conns
+	// and agent.handler.
+	mu       sync.RWMutex
+	agents   map[string]*agent // by local user name fragment; those with candidates or a receiver
+	handlers map[Receiver]*handler
+	closed   bool
 }
 
 // Listen opens the sockets and starts reading. It is an error if neither family
@@ -54,9 +60,9 @@ func Listen(o Options) (*Mux, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	sockets, port, err := openSockets(o.Port, o.Log)
+	sockets, port, err := udpsocket.Open(udpsocket.Options{Port: o.Port, Shards: o.Shards, Log: o.Log})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("udpmux: %w", err)
 	}
 	m := &Mux{
 		port:     port,
@@ -65,6 +71,7 @@ func Listen(o Options) (*Mux, error) {
 		sockets:  sockets,
 		done:     make(chan struct{}),
 		agents:   make(map[string]*agent),
+		handlers: make(map[Receiver]*handler),
 	}
 	for _, s := range sockets {
 		m.readers.Go(func() { m.read(s) })
@@ -102,7 +109,7 @@ func (m *Mux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %v", ErrAddress, addr)
 	}
-	local := canonical(udp.AddrPort())
+	local := udpsocket.Canonical(udp.AddrPort())
 	ip := local.Addr()
 	s := m.socketFor(ip)
 	if s == nil || local.Port() != m.portNumber() || ip.IsUnspecified() || ip.IsMulticast() {
@@ -114,24 +121,25 @@ func (m *Mux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
 	if m.closed {
 		return nil, net.ErrClosed
 	}
-	a := m.agents[ufrag]
-	if a == nil {
-		a = &agent{mux: m, ufrag: ufrag}
-		m.agents[ufrag] = a
-	}
+	a := m.agent(ufrag)
 	c := newPacketConn(a, s, local)
 	a.setConns(append(slices.Clone(a.list()), c))
 	return c, nil
 }
 
-// RemoveConnByUfrag forgets an agent and the addresses it owns. Its connections
-// receive nothing more and remain to be closed by their candidates.
+// RemoveConnByUfrag takes its candidates from an agent: their connections receive
+// nothing more and remain to be closed. An agent without a receiver is forgotten,
+// with the addresses it owns.
 func (m *Mux) RemoveConnByUfrag(ufrag string) {
 	m.mu.Lock()
 	a := m.agents[ufrag]
-	delete(m.agents, ufrag)
-	m.mu.Unlock()
+	idle := false
 	if a != nil {
+		a.setConns(nil)
+		idle = m.retire(a)
+	}
+	m.mu.Unlock()
+	if idle {
 		a.forget()
 	}
 }
@@ -153,7 +161,7 @@ func (m *Mux) Close() error {
 	close(m.done)
 	var errs []error
 	for _, s := range m.sockets {
-		errs = append(errs, s.close())
+		errs = append(errs, s.Close())
 	}
 	m.readers.Wait()
 	for _, a := range agents {
@@ -172,40 +180,64 @@ func (m *Mux) find(ufrag []byte) *agent {
 	return m.agents[string(ufrag)]
 }
 
-// drop removes a closed connection, and its agent with the last one.
+// agent returns the agent with a local user name fragment, which it makes if
+// need be. The caller holds m.mu.
+func (m *Mux) agent(ufrag string) *agent {
+	a := m.agents[ufrag]
+	if a == nil {
+		a = &agent{mux: m, ufrag: ufrag}
+		m.agents[ufrag] = a
+	}
+	return a
+}
+
+// retire reports whether an agent has neither candidates nor a receiver, and takes
+// it from the list if so: the caller, who holds m.mu, forgets it after releasing
+// that.
+func (m *Mux) retire(a *agent) (idle bool) {
+	if len(a.list()) > 0 || a.handler.Load() != nil {
+		return false
+	}
+	if m.agents[a.ufrag] == a {
+		delete(m.agents, a.ufrag)
+	}
+	return true
+}
+
+// drop removes a closed connection, and with the last one an agent that has no
+// receiver.
 func (m *Mux) drop(c *packetConn) {
 	a := c.agent
 	m.mu.Lock()
-	rest := slices.DeleteFunc(slices.Clone(a.list()), func(o *packetConn) bool { return o == c })
-	a.setConns(rest)
-	last := len(rest) == 0
-	if last && m.agents[a.ufrag] == a {
-		delete(m.agents, a.ufrag)
-	}
+	a.setConns(slices.DeleteFunc(slices.Clone(a.list()), func(o *packetConn) bool { return o == c }))
+	idle := m.retire(a)
 	m.mu.Unlock()
-	if last {
+	if idle {
 		a.forget()
 	}
 }
 
-// socketFor returns the socket of addr's family, or nil.
-func (m *Mux) socketFor(addr netip.Addr) *socket {
+// socketFor returns the socket that sends to addr's family, or nil.
+func (m *Mux) socketFor(addr netip.Addr) *udpsocket.Socket {
 	for _, s := range m.sockets {
-		if addr.IsValid() && s.v6 == addr.Is6() {
+		if addr.IsValid() && s.IPv6() == addr.Is6() {
 			return s
 		}
 	}
 	return nil
 }
 
-func (m *Mux) portNumber() uint16 { return uint16(m.port) }
-
-// canonical gives every transport address one form: IPv4 never mapped into
-// IPv6, zones only where they tell interfaces apart.
-func canonical(a netip.AddrPort) netip.AddrPort {
-	ip := a.Addr().Unmap()
-	if !ip.IsLinkLocalUnicast() {
-		ip = ip.WithZone("")
+// sendsFrom tells whether local is an address of ours, a candidate of a or else
+// one that candidates may name, from which datagrams may go to remote.
+func (m *Mux) sendsFrom(a *agent, local, remote netip.Addr) bool {
+	if !local.IsValid() || !reaches(local, remote) {
+		return false
 	}
-	return netip.AddrPortFrom(ip, a.Port())
+	if slices.ContainsFunc(a.list(), func(c *packetConn) bool { return c.local.Addr() == local }) {
+		return true
+	}
+	addrs, err := m.local.get(time.Now(), m.loopback)
+	return err == nil && slices.Contains(addrs, local)
 }
+
+func (m *Mux) portNumber() uint16 { return uint16(m.port) }

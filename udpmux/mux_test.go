@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"galene/udpsocket"
 )
 
 // patience is how long a test waits for what must come.
@@ -62,7 +64,7 @@ func newPeer(tb testing.TB, ip string) peer {
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		tb.Fatal(err)
 	}
-	return peer{c, canonical(c.LocalAddr().(*net.UDPAddr).AddrPort())}
+	return peer{c, udpsocket.Canonical(c.LocalAddr().(*net.UDPAddr).AddrPort())}
 }
 
 func (p peer) send(tb testing.TB, b []byte, c *packetConn) {
@@ -78,12 +80,12 @@ func expect(tb testing.TB, c interface {
 }, want []byte,
 ) netip.AddrPort {
 	tb.Helper()
-	b := make([]byte, maxDatagram)
+	b := make([]byte, udpsocket.MaxDatagram)
 	n, from, err := c.ReadFrom(b)
 	if err != nil || !bytes.Equal(b[:n], want) {
 		tb.Fatalf("ReadFrom() = %x, %v, want %x", b[:n], err, want)
 	}
-	return canonical(from.(*net.UDPAddr).AddrPort())
+	return udpsocket.Canonical(from.(*net.UDPAddr).AddrPort())
 }
 
 func write(tb testing.TB, c *packetConn, b []byte, to netip.AddrPort) {
@@ -143,7 +145,7 @@ func TestUnknownSourcesAreDroppedAndCounted(t *testing.T) {
 	c, p := candidate(t, m, "a", "127.0.0.1"), newPeer(t, "127.0.0.1")
 	p.send(t, []byte("media of nobody"), c)
 	p.send(t, bindingRequest(t, "nobody:x"), c)
-	p.send(t, make([]byte, maxDatagram+1), c)
+	p.send(t, make([]byte, udpsocket.MaxDatagram+1), c)
 	eventually(t, "three datagrams received", func() bool { return m.Stats().Received == 3 })
 	check := bindingRequest(t, "a:x")
 	p.send(t, check, c)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
+
+	"galene/udpsocket"
 )
 
 var _ ice.AddrPortReaderWriter = (*packetConn)(nil)
@@ -20,26 +22,19 @@ var _ ice.AddrPortReaderWriter = (*packetConn)(nil)
 type packetConn struct {
 	// Immutable.
 	agent  *agent
-	socket *socket
+	socket *udpsocket.Socket
 	local  netip.AddrPort
-	source source // makes datagrams leave from local
-	inside bool   // local is a loopback address
 
 	// Any goroutine.
 	queue         queue
 	closed        atomic.Bool
-	writeDeadline atomic.Int64 // Unix nanoseconds; 0 for none
+	last          atomic.Pointer[udpsocket.Destination] // where it wrote to last; nil at first
+	writeDeadline atomic.Int64                          // Unix nanoseconds; 0 for none
 	closing       sync.Once
 }
 
-func newPacketConn(a *agent, s *socket, local netip.AddrPort) *packetConn {
-	c := &packetConn{
-		agent:  a,
-		socket: s,
-		local:  local,
-		source: s.source(local.Addr()),
-		inside: local.Addr().IsLoopback(),
-	}
+func newPacketConn(a *agent, s *udpsocket.Socket, local netip.AddrPort) *packetConn {
+	c := &packetConn{agent: a, socket: s, local: local}
 	c.queue.init()
 	return c
 }
@@ -84,20 +79,44 @@ func (c *packetConn) WriteToAddrPort(b []byte, remote netip.AddrPort) (int, erro
 	if t := c.writeDeadline.Load(); t != 0 && time.Now().UnixNano() >= t {
 		return 0, os.ErrDeadlineExceeded
 	}
-	remote = canonical(remote)
-	if !remote.IsValid() || remote.Addr().Is6() != c.socket.v6 || c.inside && !remote.Addr().IsLoopback() {
-		return 0, ErrAddress
+	d, err := c.destination(udpsocket.Canonical(remote))
+	if err != nil {
+		return 0, err
 	}
 	m := c.agent.mux
+	remote = d.Remote()
 	if m.addresses.get(remote) != c.agent {
 		c.agent.own(remote)
 	}
-	if err := c.socket.send(b, c.source, remote); err != nil {
+	if err := d.Send(b); err != nil {
 		m.stats.sendErrors.Add(1)
 		return 0, err
 	}
 	m.stats.sent.Add(1)
 	return len(b), nil
+}
+
+// destination returns where to send to. A candidate writes to one address most
+// of the time: that of its pair.
+func (c *packetConn) destination(remote netip.AddrPort) (*udpsocket.Destination, error) {
+	if d := c.last.Load(); d != nil && d.Remote() == remote {
+		return d, nil
+	}
+	if !reaches(c.local.Addr(), remote.Addr()) {
+		return nil, ErrAddress
+	}
+	d, err := c.socket.Destination(c.local.Addr(), remote)
+	if err != nil {
+		return nil, ErrAddress
+	}
+	c.last.Store(d)
+	return d, nil
+}
+
+// reaches tells whether datagrams may go from local to remote: see the package
+// comment.
+func reaches(local, remote netip.Addr) bool {
+	return local.Is6() == remote.Is6() && (!local.IsLoopback() || remote.IsLoopback())
 }
 
 // Close ends reads and writes. It is idempotent.

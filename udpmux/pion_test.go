@@ -6,12 +6,15 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+
+	"galene/udpsocket"
 )
 
 // iceAgent returns an agent that gathers host candidates, on mux if not nil.
@@ -218,6 +221,13 @@ func TestAnAgentRestartsOnItsMux(t *testing.T) {
 	a, b := iceAgent(t, m, ice.NetworkTypeUDP4), iceAgent(t, nil, ice.NetworkTypeUDP4)
 	left, right := connect(t, a, b)
 	exchange(t, left, right, 1)
+	restart(t, a, b)
+	exchange(t, left, right, 2)
+}
+
+// restart restarts ICE between two agents and waits until they are connected.
+func restart(t *testing.T, a, b *ice.Agent) {
+	t.Helper()
 	for _, agent := range []*ice.Agent{a, b} {
 		if err := agent.Restart("", ""); err != nil {
 			t.Fatal(err)
@@ -255,7 +265,51 @@ func TestAnAgentRestartsOnItsMux(t *testing.T) {
 		pair, err := a.GetSelectedCandidatePair()
 		return err == nil && pair != nil
 	})
-	exchange(t, left, right, 2)
+}
+
+func TestAReceiverAndARouteSurviveARestart(t *testing.T) {
+	t.Parallel()
+	m := listen(t)
+	a, b := iceAgent(t, m, ice.NetworkTypeUDP4), iceAgent(t, nil, ice.NetworkTypeUDP4)
+	_, right := connect(t, a, b)
+	var r recorder
+	route := func() *udpsocket.Destination {
+		ufrag, _, err := a.GetLocalUserCredentials()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.SetReceiver(ufrag, &r)
+		pair, err := a.GetSelectedCandidatePair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		local, remote := netip.MustParseAddr(pair.Local.Address()), netip.MustParseAddr(pair.Remote.Address())
+		d, ok := m.Route(ufrag, local, netip.AddrPortFrom(remote, uint16(pair.Remote.Port())))
+		if !ok || d.Local() != local {
+			t.Fatalf("Route() = %v, %v, want from %v", d, ok, local)
+		}
+		return d
+	}
+	check := func(seq byte, d *udpsocket.Destination) {
+		if _, err := right.Write(rtp(96, seq)); err != nil {
+			t.Fatal(err)
+		}
+		r.wait(t, int(seq))
+		if err := d.Send(rtp(97, seq)); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 100)
+		if err := right.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := right.Read(got); err != nil || !bytes.Equal(got[:n], rtp(97, seq)) {
+			t.Errorf("read %x, %v, want %x", got[:n], err, rtp(97, seq))
+		}
+	}
+	check(1, route())
+	restart(t, a, b)
+	check(2, route())
+	m.RemoveReceiver(&r)
 }
 
 func TestFiftyConnectionsShareOnePort(t *testing.T) {

@@ -16,32 +16,71 @@ const shards = 256
 type table [shards]shard
 
 type shard struct {
-	agents atomic.Pointer[map[netip.AddrPort]*agent] // never changed, only replaced
+	owners atomic.Pointer[map[netip.AddrPort]*owner] // never changed, only replaced
 
 	mu sync.Mutex // serialises replacements
 }
 
-// get returns the owner of a canonical address, or nil.
-func (t *table) get(remote netip.AddrPort) *agent {
-	p := t.shard(remote).agents.Load()
+// owner is the ownership of one remote address.
+type owner struct {
+	agent *agent // immutable
+
+	// local is the address that the last datagram from there came to; nil before
+	// the first. It is what everybody reads and seldom anybody writes.
+	local atomic.Pointer[netip.Addr]
+}
+
+// cameTo notes the local address of a datagram, if the system told it.
+func (o *owner) cameTo(local netip.Addr) {
+	if known := o.local.Load(); local.IsValid() && (known == nil || *known != local) {
+		o.setLocal(local)
+	}
+}
+
+// setLocal is apart because it makes its argument escape.
+func (o *owner) setLocal(local netip.Addr) { o.local.Store(&local) }
+
+// lastLocal returns the local address of the last datagram, invalid if unknown.
+func (o *owner) lastLocal() netip.Addr {
+	if known := o.local.Load(); known != nil {
+		return *known
+	}
+	return netip.Addr{}
+}
+
+// owner returns the ownership of a canonical address, or nil.
+func (t *table) owner(remote netip.AddrPort) *owner {
+	p := t.shard(remote).owners.Load()
 	if p == nil {
 		return nil
 	}
 	return (*p)[remote]
 }
 
-// put makes a the owner of an address that nobody owns, or, if take is set,
-// of any address. It reports whether a owns it now.
+// get returns the agent that owns a canonical address, or nil.
+func (t *table) get(remote netip.AddrPort) *agent {
+	if o := t.owner(remote); o != nil {
+		return o.agent
+	}
+	return nil
+}
+
+// put makes a the owner of an address that nobody owns, or an agent with the same
+// receiver, or, if take is set, anybody. It reports whether a owns it now.
 func (t *table) put(remote netip.AddrPort, a *agent, take bool) bool {
 	s := t.shard(remote)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if owner := t.get(remote); owner == a || owner != nil && !take {
-		return owner == a
+	next := &owner{agent: a}
+	if old := t.owner(remote); old != nil {
+		if old.agent == a || !take && !old.agent.sharesReceiver(a) {
+			return old.agent == a
+		}
+		next.local.Store(old.local.Load())
 	}
-	next := s.clone()
-	next[remote] = a
-	s.agents.Store(&next)
+	owners := s.clone()
+	owners[remote] = next
+	s.owners.Store(&owners)
 	return true
 }
 
@@ -50,18 +89,18 @@ func (t *table) remove(remote netip.AddrPort, a *agent) {
 	s := t.shard(remote)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.agents.Load(); p == nil || (*p)[remote] != a {
+	if t.get(remote) != a {
 		return
 	}
-	next := s.clone()
-	delete(next, remote)
-	s.agents.Store(&next)
+	owners := s.clone()
+	delete(owners, remote)
+	s.owners.Store(&owners)
 }
 
 // clone returns a copy of the shard's map; the caller holds s.mu.
-func (s *shard) clone() map[netip.AddrPort]*agent {
-	next := make(map[netip.AddrPort]*agent)
-	if p := s.agents.Load(); p != nil {
+func (s *shard) clone() map[netip.AddrPort]*owner {
+	next := make(map[netip.AddrPort]*owner)
+	if p := s.owners.Load(); p != nil {
 		maps.Copy(next, *p)
 	}
 	return next

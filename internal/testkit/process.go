@@ -2,19 +2,14 @@ package testkit
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
 
-// Process is a server in a process of its own, whose use of the processor can
-// be told from the test's.
+// Process is a server in a process of its own, as its users run it.
 type Process struct {
 	// HTTP and WebSocket are the server's base URLs, without a slash at the
 	// end.
@@ -69,30 +64,3 @@ func (p *Process) Endpoint() string { return p.WebSocket + "/ws" }
 
 // Log is what the server has printed so far.
 func (p *Process) Log() string { return p.log.String() }
-
-// CPU is the processor time that the server's threads have used so far. The
-// Linux scheduler counts it in nanoseconds; elsewhere the error is
-// [errors.ErrUnsupported].
-func (p *Process) CPU() (time.Duration, error) {
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.command.Process.Pid))
-	if err != nil || len(tasks) == 0 {
-		return 0, fmt.Errorf("no scheduler statistics: %w", errors.ErrUnsupported)
-	}
-	var total time.Duration
-	for _, task := range tasks {
-		text, err := os.ReadFile(task)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // the thread has ended
-		}
-		if err != nil {
-			return 0, err
-		}
-		first, _, _ := strings.Cut(string(text), " ")
-		nanos, err := strconv.ParseInt(first, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", task, err)
-		}
-		total += time.Duration(nanos)
-	}
-	return total, nil
-}

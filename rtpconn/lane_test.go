@@ -1,0 +1,233 @@
+package rtpconn
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"galene/udpmux"
+	"galene/udpsocket"
+)
+
+// open tells whether packets go beside Pion's stack at present.
+func (l *lane) open() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.route.Load() != nil && (l.sealer != nil || l.opener != nil)
+}
+
+func TestMediaTakesTheLaneWhereItCan(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		mux      bool
+		settings func(s *webrtc.SettingEngine)
+		want     bool
+	}{
+		{"AES-128-GCM", true, func(*webrtc.SettingEngine) {}, true},
+		{"AES-256-GCM", true, func(s *webrtc.SettingEngine) {
+			s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_256_GCM)
+		}, true},
+		{"AES-CM and HMAC", true, func(s *webrtc.SettingEngine) {
+			s.SetSRTPProtectionProfiles(dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+		}, true},
+		{"a hash of 384 bits", true, func(s *webrtc.SettingEngine) {
+			s.SetDTLSCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384)
+		}, true},
+		{"no extended master secret", true, func(s *webrtc.SettingEngine) {
+			s.SetDTLSExtendedMasterSecret(dtls.DisableExtendedMasterSecret)
+		}, true},
+		{"a peer that is DTLS server", true, func(s *webrtc.SettingEngine) {
+			_ = s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
+		}, false},
+		{"sockets of its own", false, func(*webrtc.SettingEngine) {}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEngineOn(t, nil)
+			if tt.mux {
+				e = newTestEngine(t)
+			}
+			s := newStream(t, e, 65000)
+			sub := newTestSubscriberWith(t, e, s.testPublisher.up, tt.settings)
+			sub.connect(s.testPublisher.up.Tracks()...)
+			sub.attached()
+			s.write(10, true)
+			remote := within(t, "track", sub.tracks)
+			for range 100 {
+				s.write(10, false)
+				s.arrived()
+			}
+			checkStream(t, remote, vp8, s.start+uint16(s.next-1010), s.next-1)
+			if got := sub.down.lane.open(); got != tt.want {
+				t.Errorf("the subscriber's lane is open: %v, want %v", got, tt.want)
+			}
+			if got := s.testPublisher.up.lane.open(); got != tt.mux {
+				t.Errorf("the publisher's lane is open: %v, want %v", got, tt.mux)
+			}
+		})
+	}
+}
+
+// newTestSubscriberWith returns a subscriber with settings of its own.
+func newTestSubscriberWith(tb testing.TB, e *Engine, up *Up, settings func(*webrtc.SettingEngine)) *testSubscriber {
+	tb.Helper()
+	return newSubscriberOf(tb, e, up, newRemotePCWith(tb, settings))
+}
+
+// rawReceiver counts what arrives at a client's socket.
+type rawReceiver struct {
+	mu      sync.Mutex
+	arrived []uint16
+}
+
+func (r *rawReceiver) ReceiveRTP(b []byte, _ *udpsocket.Batch) bool {
+	var h rtp.Header
+	if _, err := h.Unmarshal(b); err == nil {
+		r.mu.Lock()
+		r.arrived = append(r.arrived, h.SequenceNumber)
+		r.mu.Unlock()
+	}
+	return false
+}
+
+func (r *rawReceiver) EndBurst(*udpsocket.Batch) {}
+
+// holes returns how many numbers are missing in what arrived.
+func (r *rawReceiver) holes() (holes, count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seen := slices.Compact(slices.Sorted(slices.Values(r.arrived)))
+	if len(seen) == 0 {
+		return 0, 0
+	}
+	return int(seen[len(seen)-1]-seen[0]) + 1 - len(seen), len(seen)
+}
+
+func TestSubscriberLosesNothingWhileICERestarts(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	s := newStream(t, e, 1000)
+	clientMux, err := udpmux.Listen(udpmux.Options{Loopback: true, Log: discardLog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = clientMux.Close() })
+	sub := newTestSubscriberWith(t, e, s.testPublisher.up, func(settings *webrtc.SettingEngine) {
+		settings.SetICEUDPMux(clientMux)
+	})
+	raw := &rawReceiver{}
+	watch := func() { // the present generation of the client's agent
+		parameters, err := sub.pc.SCTP().Transport().ICETransport().GetLocalParameters()
+		if err != nil {
+			t.Fatal(err)
+		}
+		clientMux.SetReceiver(parameters.UsernameFragment, raw)
+	}
+	sub.connect(s.testPublisher.up.Tracks()...)
+	watch()
+	sub.attached()
+
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	s.write(1, true)
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(2 * time.Millisecond):
+				s.write(2, false)
+			}
+		}
+	})
+	flowing := func() {
+		t.Helper()
+		_, before := raw.holes()
+		eventually(t, "media flows", func() bool {
+			_, now := raw.holes()
+			return now > before+200
+		})
+	}
+	flowing()
+	for range 3 {
+		route := sub.down.lane.route.Load()
+		sub.negotiate(true)
+		watch()
+		eventually(t, "the lane follows", func() bool { return sub.down.lane.route.Load() != route })
+		flowing()
+	}
+	close(stop)
+	wg.Wait()
+	if holes, count := raw.holes(); holes > 0 {
+		t.Errorf("%d of %d packets were lost", holes, holes+count)
+	}
+	if !sub.down.lane.open() {
+		t.Error("the lane is not open at the end")
+	}
+	clientMux.RemoveReceiver(raw)
+}
+
+func TestPublisherGoesOnAfterICERestarts(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	s := newStream(t, e, 1000)
+	sink := newCollector()
+	if err := s.up.AddSink(sink); err != nil {
+		t.Fatal(err)
+	}
+	defer s.up.RemoveSink(sink)
+	for range 3 {
+		route := s.testPublisher.up.lane.route.Load()
+		s.offer(&webrtc.OfferOptions{ICERestart: true})
+		eventually(t, "the lane follows", func() bool {
+			_ = s.track.WriteRTP(vp8.packet(s.next, s.start, true))
+			s.next++
+			return s.testPublisher.up.lane.route.Load() != route
+		})
+		for len(sink.packets) > 0 {
+			<-sink.packets
+		}
+		s.write(1, true)
+		within(t, "packet after the restart", sink.packets)
+	}
+	if !s.testPublisher.up.lane.open() {
+		t.Error("the lane is not open at the end")
+	}
+}
+
+func TestKeysAreForgottenWithTheConnection(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	s := newStream(t, e, 1000)
+	sub := newTestSubscriber(t, e, s.testPublisher.up)
+	sub.connect(s.testPublisher.up.Tracks()...)
+	sub.attached()
+	s.write(20, true)
+	within(t, "track", sub.tracks)
+	eventually(t, "the lane is open", sub.down.lane.open)
+	for _, l := range []*lane{&sub.down.lane, &s.testPublisher.up.lane} {
+		l.handshake.mu.Lock()
+		if got := l.handshake.secrets.Master; !allZero(got) {
+			t.Error("the master secret is still there while the connection stands")
+		}
+		l.handshake.mu.Unlock()
+	}
+	sub.down.Close()
+	s.testPublisher.up.Close()
+	for _, l := range []*lane{&sub.down.lane, &s.testPublisher.up.lane} {
+		if l.sealer != nil || l.opener != nil || l.route.Load() != nil {
+			t.Error("a closed connection has keys or a route")
+		}
+	}
+}
+
+func allZero(b []byte) bool {
+	return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 })
+}
