@@ -18,7 +18,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/ws", s.serveWebSocket)
 	mux.HandleFunc("/public-groups.json", s.servePublicGroups)
 	mux.HandleFunc("/recordings/", s.serveNothing)
-	mux.HandleFunc("/galene-api/", http.NotFound)
+	mux.HandleFunc("/galene-api/", s.serveAPI)
 	return s.secure(s.clean(bound(mux)))
 }
 

@@ -46,6 +46,10 @@ type Options struct {
 	Data     string // directory of cert.pem and key.pem
 	Insecure bool   // speak plain HTTP instead of HTTPS
 	Log      *slog.Logger
+
+	// Stats, if not nil, returns the statistics of all groups as a value for
+	// JSON. It is called at each request for them, from any goroutine.
+	Stats func() any
 }
 
 // Server is the HTTP server. Its methods may be called from any goroutine.
@@ -57,6 +61,8 @@ type Server struct {
 	files      *files
 	root       *os.Root // what files reads; nil with the embedded client
 	policy     policy
+	api        map[string]*endpoint // by shape
+	stats      func() any           // may be nil
 	log        *slog.Logger
 	http       *http.Server // TLSConfig is nil if it speaks plain HTTP
 }
@@ -69,6 +75,8 @@ func New(o Options) (*Server, error) {
 		webSockets: o.WebSockets,
 		settings:   o.Settings,
 		policy:     embeddedPolicy,
+		api:        newAPI(endpoints()),
+		stats:      o.Stats,
 		log:        o.Log,
 	}
 	if err := s.openFiles(o); err != nil {
