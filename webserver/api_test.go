@@ -665,4 +665,3 @@ func FuzzParseTarget(f *testing.F) {
 		}
 	})
 }
-

@@ -52,7 +52,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if !c.crossOrigin() || !c.authenticate() {
+	if !c.crossOrigin() || !c.authenticate(r.Context()) {
 		return
 	}
 	if c.endpoint == nil {
@@ -106,8 +106,8 @@ func (c *call) crossOrigin() bool {
 
 // authenticate finds out who makes the request, and whether they may use the
 // endpoint. It replies if not.
-func (c *call) authenticate() bool {
-	who, err := c.registry.Authenticate(c.r.Context(), c.group, credentialsOf(c.r))
+func (c *call) authenticate(ctx context.Context) bool {
+	who, err := c.registry.Authenticate(ctx, c.group, credentialsOf(c.r))
 	if err == nil && !c.permits(who) {
 		c.log.Info("administration refused", "group", c.group, "username", who.Username, "address", c.r.RemoteAddr)
 		err = group.ErrUnauthorised
@@ -218,12 +218,12 @@ func (c *call) audit() {
 // become HTTP statuses.
 func (c *call) fail(err error) {
 	status, text := c.explain(err)
-	switch {
-	case status == http.StatusNotModified:
+	switch status {
+	case http.StatusNotModified:
 		c.setTag()
 		c.w.WriteHeader(status)
 		return
-	case status == http.StatusInternalServerError:
+	case http.StatusInternalServerError:
 		c.log.Error("cannot administer", "object", c.shape, "group", c.group, "error", err)
 	}
 	http.Error(c.w, text, status)

@@ -88,6 +88,24 @@ func (s site) permits(r *http.Request, origins []string) bool {
 		slices.ContainsFunc(origins, func(o string) bool { return strings.EqualFold(o, origin) })
 }
 
+// sameOrigin tells whether the page that makes the request is our own, or there
+// is none. A page that does not tell its origin may still have its browser tell
+// whether that is ours.
+func (s site) sameOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin != "" && origin != "null" {
+		return s.isOwn(origin, r.Host)
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return true
+	case "":
+		return origin == ""
+	default:
+		return false
+	}
+}
+
 // isOwn tells whether an origin is this server, under the name of the request
 // or a configured one. The scheme counts only for the proxy's name, with which
 // the configuration gives it: under any other name another proxy may be in

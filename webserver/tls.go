@@ -109,6 +109,12 @@ func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 }
 
+// ready reports whether there is a certificate to use.
+func (c *certificates) ready() bool {
+	_, err := c.get(nil)
+	return err == nil
+}
+
 // loadLocked reads the files that c.seen is about.
 func (c *certificates) loadLocked() {
 	if c.seen == (pairVersion{}) {
