@@ -47,7 +47,7 @@ type Options struct {
 
 	Recordings string // directory of recordings, which need not exist; none are served if empty
 
-	Data     string // directory of cert.pem and key.pem
+	Data     string // directory of cert.pem and key.pem, and of var, where other certificates are kept
 	Insecure bool   // speak plain HTTP instead of HTTPS
 	Log      *slog.Logger
 
@@ -105,7 +105,7 @@ func New(o Options) (*Server, error) {
 		ErrorLog:          errorLog(o.Log),
 	}
 	if !o.Insecure {
-		s.certificates = newCertificates(o.Data, time.Now, o.Log)
+		s.certificates = newCertificates(o, time.Now)
 		s.http.TLSConfig = s.certificates.config()
 	}
 	return s, nil
