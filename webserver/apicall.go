@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 
 	"galene/config"
 	"galene/group"
@@ -262,6 +263,8 @@ func (c *call) explain(err error) (status int, text string) {
 		{token.ErrFull, http.StatusConflict, "there are too many tokens"},
 		{password.ErrBusy, http.StatusServiceUnavailable, "the server has too much to do"},
 		{context.Canceled, http.StatusRequestTimeout, "the request was given up"},
+		{os.ErrDeadlineExceeded, http.StatusRequestTimeout, "the body takes too long"},
+		{io.ErrUnexpectedEOF, http.StatusBadRequest, "the body is cut short"},
 	} {
 		if errors.Is(err, reason.err) {
 			if reason.text == "" {
