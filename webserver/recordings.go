@@ -15,9 +15,10 @@ import (
 
 const (
 	recordingsPrefix = "/recordings/"
-	// recordingsPolicy is for pages that need nothing but a style and a form.
-	recordingsPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; " +
-		"base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+	// recordingsPolicy is for pages that need nothing but the client's style and
+	// words, and a form.
+	recordingsPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; " +
+		"img-src 'self'; media-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 	recordingsCacheControl = "private, no-cache"
 	// progressTimeout is how long a client may take for one piece of a
 	// recording, which as a whole may take hours.

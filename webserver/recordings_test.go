@@ -151,7 +151,7 @@ func TestListOfRecordingsIsEscaped(t *testing.T) {
 		}
 	}
 	response := a.fetch("GET", "/recordings/"+(&url.URL{Path: evilGroup}).EscapedPath()+"/", "ada:ada's", "")
-	if got := body(t, response); response.StatusCode != 200 || strings.Contains(got, "<script") || !strings.Contains(got, "&lt;script&gt;") {
+	if got := body(t, response); response.StatusCode != 200 || strings.Contains(got, "<script>") || !strings.Contains(got, "&lt;script&gt;") {
 		t.Errorf("the list of a group with an evil name: %d\n%s", response.StatusCode, got)
 	}
 }

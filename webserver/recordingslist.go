@@ -23,7 +23,8 @@ type recordingEntry struct {
 	Name, Link, Size string
 }
 
-// newRecordingsPage parses the page of a group's recordings.
+// newRecordingsPage parses the page of a group's recordings. It is readable as it
+// is; its script puts the words of another language in.
 func newRecordingsPage() *template.Template {
 	return template.Must(template.New("recordings").Parse(`<!doctype html>
 <html lang="en" dir="ltr">
@@ -31,21 +32,27 @@ func newRecordingsPage() *template.Template {
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
-    <title>Recordings of {{.Group}}</title>
+    <title data-key="recordings.of" data-name="{{.Group}}">Recordings of {{.Group}}</title>
     <link rel="icon" href="{{.Prefix}}/favicon.svg" type="image/svg+xml">
     <link rel="stylesheet" href="{{.Prefix}}/css/tokens.css">
     <link rel="stylesheet" href="{{.Prefix}}/css/base.css">
     <link rel="stylesheet" href="{{.Prefix}}/css/layout.css">
     <link rel="stylesheet" href="{{.Prefix}}/css/controls.css">
     <link rel="stylesheet" href="{{.Prefix}}/css/stats.css">
+    <script src="{{.Prefix}}/js/theme.js"></script>
+    <script type="module" src="{{.Prefix}}/js/main-recordings.js"></script>
   </head>
   <body>
     <main class="stats">
-      <h1>Recordings of <bdi>{{.Group}}</bdi></h1>
-      {{if .Files}}<div class="stats-table" role="group" tabindex="0" aria-label="Recordings">
+      <h1 data-key="recordings.of" data-name="{{.Group}}">Recordings of {{.Group}}</h1>
+      {{if .Files}}<div class="stats-table" role="group" tabindex="0" aria-label="{{.Group}}">
         <table>
           <thead>
-            <tr><th scope="col">Name</th><th scope="col">Size</th><th scope="col">Action</th></tr>
+            <tr>
+              <th scope="col" data-key="recordings.name">Name</th>
+              <th scope="col" data-key="recordings.size">Size</th>
+              <th scope="col" data-key="recordings.action">Action</th>
+            </tr>
           </thead>
           <tbody>
             {{range .Files}}<tr>
@@ -55,14 +62,15 @@ func newRecordingsPage() *template.Template {
                 <form method="post" action="./">
                   <input type="hidden" name="q" value="delete">
                   <input type="hidden" name="filename" value="{{.Name}}">
-                  <button class="button" type="submit" aria-label="Delete {{.Name}}">Delete</button>
+                  <button class="button" type="submit" aria-label="Delete {{.Name}}"
+                    data-label="recordings.delete.name" data-key="recordings.delete" data-name="{{.Name}}">Delete</button>
                 </form>
               </td>
             </tr>
             {{end}}
           </tbody>
         </table>
-      </div>{{else}}<p>There are no recordings.</p>{{end}}
+      </div>{{else}}<p data-key="recordings.none">There are no recordings.</p>{{end}}
     </main>
   </body>
 </html>

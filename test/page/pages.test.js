@@ -49,7 +49,7 @@ describe('pages', () => {
 
   it('reach every module', () => {
     const reached = new Set(['js/theme.js']);
-    for (const main of ['landing', 'group', 'stats', 'missing'])
+    for (const main of ['landing', 'group', 'stats', 'recordings', 'missing'])
       needs(`js/main-${main}.js`, reached);
     const all = readdirSync(join(root, 'js'), { recursive: true, encoding: 'utf8' })
       .filter(name => name.endsWith('.js'))
