@@ -177,6 +177,7 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 		Settings:        settings.Settings,
 		Static:          static.Files(),
 		StaticDirectory: flags.Static,
+		Recordings:      flags.Recordings,
 		Data:            flags.Data,
 		Insecure:        flags.Insecure,
 		Log:             log,

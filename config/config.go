@@ -17,8 +17,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -45,6 +47,14 @@ type Settings struct {
 	AllowAdminOrigin []string `json:"allowAdminOrigin,omitempty"`
 	// PublicServer allows every origin for WebSocket, WHIP and status.
 	PublicServer bool `json:"publicServer,omitempty"`
+	// TrustedProxies are the reverse proxies that are believed when they say,
+	// by X-Forwarded-For, from where a request comes.
+	TrustedProxies []Network `json:"trustedProxies,omitempty"`
+	// ProxyProtocol says that their connections begin with a header of the
+	// PROXY protocol, which is believed in the same way.
+	ProxyProtocol bool `json:"proxyProtocol,omitempty"`
+	// ACME, if not nil, has certificates come from a certificate authority.
+	ACME *ACME `json:"acme,omitempty"`
 
 	// Limits bounds what clients may do.
 	Limits Limits `json:"limits,omitzero"`
@@ -57,6 +67,18 @@ type Settings struct {
 
 	// Admin is how administrators were listed long ago. It is ignored.
 	Admin []json.RawMessage `json:"admin,omitempty"`
+}
+
+// ACME says how to get certificates from an authority that speaks ACME (RFC
+// 8555). Whoever configures it agrees to the authority's terms of service.
+type ACME struct {
+	// Hosts are the names to get certificates for; there is at least one.
+	Hosts []string `json:"hosts"`
+	// Email is where the authority writes to when something is wrong; it may
+	// be empty.
+	Email string `json:"email,omitempty"`
+	// Directory is the URL of the authority; that of Let's Encrypt if empty.
+	Directory string `json:"directory,omitempty"`
 }
 
 // Store keeps the settings of one file.
@@ -186,5 +208,27 @@ func (s *Settings) validate() error {
 			errs = append(errs, fmt.Errorf("field \"turnPeers\": %w", err))
 		}
 	}
+	if s.ProxyProtocol && len(s.TrustedProxies) == 0 {
+		errs = append(errs, errors.New("field \"proxyProtocol\": there are no trustedProxies"))
+	}
+	if s.ACME != nil {
+		errs = append(errs, s.ACME.validate())
+	}
 	return errors.Join(errs...)
+}
+
+func (a *ACME) validate() error {
+	if len(a.Hosts) == 0 {
+		return errors.New("field \"acme.hosts\": no host")
+	}
+	for i, host := range a.Hosts {
+		if u, err := url.Parse("//" + host); err != nil || u.Host != host || u.Port() != "" ||
+			!strings.Contains(host, ".") || net.ParseIP(host) != nil {
+			return fmt.Errorf("field \"acme.hosts.%d\": %q is not the name of a host", i, host)
+		}
+	}
+	if u, err := url.Parse(a.Directory); err != nil || a.Directory != "" && (u.Scheme != "https" || u.Host == "") {
+		return errors.New("field \"acme.directory\": not an https URL")
+	}
+	return nil
 }

@@ -159,3 +159,54 @@ for (const { name, options } of looks) {
     await context.close();
   });
 }
+
+const statistics = [
+  {
+    name: 'demo',
+    clients: [
+      {
+        id: 'a1b2c3d4e5f60718293a4b5c6d7e8f90',
+        up: [
+          {
+            id: 'f00d',
+            tracks: [
+              { bitrate: 31000, maxBitrate: 64000, loss: 0.0123, jitter: 1.25 },
+              { bitrate: 1200000, loss: 0 },
+            ],
+          },
+        ],
+        down: [
+          {
+            id: 'beef',
+            maxBitrate: 512000,
+            tracks: [
+              { bitrate: 700000, rtt: 23.4, sid: 1, maxSid: 2, tid: 0, maxTid: 2 },
+            ],
+          },
+        ],
+      },
+      { id: 'a-recorder' },
+    ],
+  },
+  { name: 'empty' },
+];
+
+for (const { name, options } of looks) {
+  test(`statistics are whole and accessible: ${name}`, async () => {
+    const context = await person(browser, options);
+    const page = await context.newPage();
+    // The demonstration has no administrator.
+    const file = path.join(import.meta.dirname, '..', 'static', 'stats.html');
+    await page.route('**/stats.html', route => route.fulfill({ path: file }));
+    await page.route('**/stats.json', route => route.fulfill({ json: statistics }));
+    await page.goto(`${server.origin}/stats.html`);
+    await page.getByRole('row').filter({ hasText: 'f00d' }).first().waitFor();
+    assert.equal(await page.getByRole('row').count(), 2 + 4);
+    await examine(page, `stats-${name}`);
+    const pause = page.locator('.stats-head button');
+    const text = await pause.textContent();
+    await pause.click();
+    assert.notEqual(await pause.textContent(), text);
+    await context.close();
+  });
+}

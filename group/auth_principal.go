@@ -46,6 +46,23 @@ func (r *Registry) Authenticate(ctx context.Context, group string, c Credentials
 	return p, nil
 }
 
+// AuthenticateUser is [Registry.Authenticate] for users of the group alone:
+// whoever administers the server is nobody in particular here.
+func (r *Registry) AuthenticateUser(ctx context.Context, group string, c Credentials) (*Principal, error) {
+	if c.Token == "" && c.Username == nil {
+		return nil, ErrUnauthorised
+	}
+	d, err := r.describe(group)
+	var who identity
+	if err == nil {
+		who, err = r.authorise(ctx, group, d, c)
+	}
+	if err != nil {
+		return nil, r.refusePrincipal(ctx, group, c, err)
+	}
+	return who.principal(group), nil
+}
+
 // refusePrincipal logs err, which may be a refusal to let somebody join, and
 // returns Authenticate's error for it.
 func (r *Registry) refusePrincipal(ctx context.Context, group string, c Credentials, err error) error {

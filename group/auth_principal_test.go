@@ -2,8 +2,11 @@ package group
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -157,5 +160,45 @@ func TestAuthenticateGivesUp(t *testing.T) {
 	h.check = func(ctx context.Context, _ *password.Password, _ string) (bool, error) { return false, ctx.Err() }
 	if _, err := h.Authenticate(ctx, "g", c); !errors.Is(err, context.Canceled) {
 		t.Errorf("with an ended context: %v, want context.Canceled", err)
+	}
+}
+
+func TestUsersOfAGroupAreNotItsAdministrators(t *testing.T) {
+	t.Parallel()
+	settings := new(config.Settings)
+	if err := json.Unmarshal([]byte(`{"root": {"password": "root's", "permissions": "admin"}}`), &settings.Users); err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	definition := `{"allow-recording": true, "users": {"ada": {"password": "ada's", "permissions": "op"},
+		"root": {"password": "guest's", "permissions": "present"}}}`
+	if err := os.WriteFile(filepath.Join(directory, "g.json"), []byte(definition), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := NewRegistry(Options{Directory: directory, Settings: func() *config.Settings { return settings }})
+	tests := []struct {
+		group, username, password string
+		record                    bool
+		err                       error
+	}{
+		{"g", "ada", "ada's", true, nil},
+		{"g", "root", "guest's", false, nil},
+		{"g", "ada", "wrong", false, ErrUnauthorised},
+		{"g", "root", "root's", false, ErrUnauthorised},
+		{"other", "ada", "ada's", false, ErrNotFound},
+		{"x\\y", "ada", "ada's", false, ErrInvalidName},
+	}
+	for _, tt := range tests {
+		p, err := r.AuthenticateUser(t.Context(), tt.group, Credentials{Username: &tt.username, Password: tt.password})
+		if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
+			t.Errorf("%s in %q: %v, want %v", tt.username, tt.group, err, tt.err)
+			continue
+		}
+		if err == nil && (p.ServerAdmin || p.Group != tt.group || p.Permissions.Has(PermissionRecord) != tt.record) {
+			t.Errorf("%s in %q: %+v", tt.username, tt.group, *p)
+		}
+	}
+	if _, err := r.AuthenticateUser(t.Context(), "g", Credentials{}); !errors.Is(err, ErrUnauthorised) {
+		t.Errorf("nobody: %v, want %v", err, ErrUnauthorised)
 	}
 }

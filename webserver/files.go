@@ -35,6 +35,7 @@ var contentTypes = map[string]string{
 	".js":          "text/javascript; charset=utf-8",
 	".json":        "application/json",
 	".map":         "application/json",
+	".mkv":         "video/x-matroska",
 	".mjs":         "text/javascript; charset=utf-8",
 	".mp3":         "audio/mpeg",
 	".ogg":         "audio/ogg",
@@ -94,16 +95,11 @@ const (
 // serve replies with the named file, which is a path relative to the root
 // without leading slash. It writes nothing unless it returns served.
 func (f *files) serve(w http.ResponseWriter, r *http.Request, name string) outcome {
-	file, info, result := f.open(name)
+	content, info, result := f.openSeeker(name)
 	if result != served {
 		return result
 	}
-	defer func() { _ = file.Close() }()
-	content, ok := file.(io.ReadSeeker)
-	if !ok {
-		f.log.Error("cannot seek in a static file", "file", name)
-		return broken
-	}
+	defer func() { _ = content.Close() }()
 
 	header := w.Header()
 	header.Set("Cache-Control", cacheControl(name))
@@ -162,6 +158,21 @@ func (f *files) open(name string) (fs.File, fs.FileInfo, outcome) {
 	return file, info, served
 }
 
+// openSeeker is open for a file that can be served in parts.
+func (f *files) openSeeker(name string) (io.ReadSeekCloser, fs.FileInfo, outcome) {
+	file, info, result := f.open(name)
+	if result != served {
+		return nil, nil, result
+	}
+	content, ok := file.(io.ReadSeekCloser)
+	if !ok {
+		_ = file.Close()
+		f.log.Error("cannot seek in a file", "file", name)
+		return nil, nil, broken
+	}
+	return content, info, served
+}
+
 // find tells what a name leads to, served meaning a regular file.
 func (f *files) find(name string) outcome {
 	if !fs.ValidPath(name) {
@@ -190,7 +201,7 @@ func (f *files) explain(name string, err error) outcome {
 	case errors.Is(err, fs.ErrPermission):
 		return forbidden
 	}
-	f.log.Error("cannot read a static file", "file", name, "error", err)
+	f.log.Error("cannot read a file", "file", name, "error", err)
 	return broken
 }
 

@@ -37,6 +37,7 @@ var longScript = strings.Repeat("console.log('hello');\n", 200)
 func client() fstest.MapFS {
 	return fstest.MapFS{
 		"index.html":             {Data: []byte("landing")},
+		"stats.html":             {Data: []byte("numbers")},
 		"galene.html":            {Data: []byte("meeting")},
 		"404.html":               {Data: []byte("nothing here")},
 		"js/main.js":             {Data: []byte(longScript)},

@@ -17,9 +17,14 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/group/", s.serveGroup)
 	mux.HandleFunc("/ws", s.serveWebSocket)
 	mux.HandleFunc("/public-groups.json", s.servePublicGroups)
-	mux.HandleFunc("/recordings/", s.serveNothing)
-	mux.HandleFunc("/galene-api/", http.NotFound)
-	return s.secure(s.clean(bound(mux)))
+	mux.HandleFunc("/recordings", s.serveRecordingsRoot)
+	mux.HandleFunc("/recordings/", s.serveRecordings)
+	mux.HandleFunc("/stats.json", s.serveStats)
+	mux.HandleFunc("/"+statsPage, s.serveStatsPage)
+	mux.HandleFunc("/healthz", s.serveHealth)
+	mux.HandleFunc("/readyz", s.serveReadiness)
+	mux.HandleFunc("/galene-api/", s.serveAPI)
+	return s.addressed(s.secure(s.clean(bound(mux))))
 }
 
 // bound limits what a client can send.
@@ -118,9 +123,4 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, result outcome) 
 	case broken:
 		http.Error(w, "internal server error", http.StatusInternalServerError)
 	}
-}
-
-// serveNothing is for paths that are not the web client's to use.
-func (s *Server) serveNothing(w http.ResponseWriter, _ *http.Request) {
-	s.files.notFound(w)
 }

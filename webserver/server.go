@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"galene/config"
@@ -51,9 +53,15 @@ type Options struct {
 	Static          fs.FS
 	StaticDirectory string
 
-	Data     string // directory of cert.pem and key.pem
+	Recordings string // directory of recordings, which need not exist; none are served if empty
+
+	Data     string // directory of cert.pem and key.pem, and of var, where other certificates are kept
 	Insecure bool   // speak plain HTTP instead of HTTPS
 	Log      *slog.Logger
+
+	// Stats, if not nil, returns the statistics of all groups as a value for
+	// JSON. It is called at each request for them, from any goroutine.
+	Stats func() any
 }
 
 // Server is the HTTP server. Its methods may be called from any goroutine.
@@ -67,10 +75,16 @@ type Server struct {
 	files      *files
 	root       *os.Root // what files reads; nil with the embedded client
 	policy     policy
+	api        map[string]*endpoint // by shape
+	stats      func() any           // may be nil
+	recordings string               // may be empty
 	log        *slog.Logger
 	http       *http.Server // TLSConfig is nil if it speaks plain HTTP
 
-	certificates *certificates // nil if it speaks plain HTTP
+	recordingsPage *template.Template
+	certificates   *certificates // nil if it speaks plain HTTP
+
+	closing atomic.Bool // Shutdown was called
 }
 
 // New prepares a server. It fails if the static directory cannot be opened;
@@ -83,7 +97,12 @@ func New(o Options) (*Server, error) {
 		iceServers: o.ICEServers,
 		settings:   o.Settings,
 		policy:     embeddedPolicy,
+		api:        newAPI(endpoints()),
+		stats:      o.Stats,
+		recordings: o.Recordings,
 		log:        o.Log,
+
+		recordingsPage: newRecordingsPage(),
 	}
 	if err := s.openFiles(o); err != nil {
 		return nil, err
@@ -98,7 +117,7 @@ func New(o Options) (*Server, error) {
 		ErrorLog:          errorLog(o.Log),
 	}
 	if !o.Insecure {
-		s.certificates = newCertificates(o.Data, time.Now, o.Log)
+		s.certificates = newCertificates(o, time.Now)
 		s.http.TLSConfig = s.certificates.config()
 	}
 	return s, nil
@@ -129,6 +148,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve accepts connections from the listener, which it closes, until
 // Shutdown. It returns nil after Shutdown, otherwise why it had to end.
 func (s *Server) Serve(listener net.Listener) error {
+	listener = &proxyListener{listener, s.settings}
 	serve := s.http.Serve
 	if s.http.TLSConfig != nil {
 		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
@@ -142,6 +162,7 @@ func (s *Server) Serve(listener net.Listener) error {
 // Shutdown stops accepting connections and waits for the requests in progress
 // until ctx ends, when it cuts them. It leaves WebSockets alone.
 func (s *Server) Shutdown(ctx context.Context) {
+	s.closing.Store(true)
 	if err := s.http.Shutdown(ctx); err != nil {
 		s.log.Info("HTTP requests in progress were cut", "error", err)
 		_ = s.http.Close()

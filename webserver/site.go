@@ -3,6 +3,7 @@ package webserver
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"galene/config"
@@ -14,6 +15,7 @@ type site struct {
 	canonicalHost string
 	proxy         *url.URL // never nil; empty parts do not override anything
 	origins       []string // further origins that may use the server
+	adminOrigins  []string // further origins that may use the API
 	public        bool     // every origin may use it
 }
 
@@ -22,6 +24,7 @@ func newSite(c *config.Settings) site {
 		canonicalHost: c.CanonicalHost,
 		proxy:         new(url.URL),
 		origins:       c.AllowOrigin,
+		adminOrigins:  c.AllowAdminOrigin,
 		public:        c.PublicServer,
 	}
 	if proxy, err := url.Parse(c.ProxyURL); err == nil {
@@ -71,16 +74,36 @@ func (s site) canonical(r *http.Request) *url.URL {
 // allows tells whether the page that makes the request may use the server:
 // there is no page, it is our own, or its origin is in the configuration.
 func (s site) allows(r *http.Request) bool {
+	return s.public || s.permits(r, s.origins)
+}
+
+// administers tells whether the page that makes the request may use the API.
+func (s site) administers(r *http.Request) bool { return s.permits(r, s.adminOrigins) }
+
+// permits tells whether there is no page that makes the request, it is our own,
+// or it is of one of the further origins.
+func (s site) permits(r *http.Request, origins []string) bool {
 	origin := r.Header.Get("Origin")
-	if origin == "" || s.public || s.isOwn(origin, r.Host) {
+	return origin == "" || s.isOwn(origin, r.Host) ||
+		slices.ContainsFunc(origins, func(o string) bool { return strings.EqualFold(o, origin) })
+}
+
+// sameOrigin tells whether the page that makes the request is our own, or there
+// is none. A page that does not tell its origin may still have its browser tell
+// whether that is ours.
+func (s site) sameOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin != "" && origin != "null" {
+		return s.isOwn(origin, r.Host)
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
 		return true
+	case "":
+		return origin == ""
+	default:
+		return false
 	}
-	for _, allowed := range s.origins {
-		if strings.EqualFold(allowed, origin) {
-			return true
-		}
-	}
-	return false
 }
 
 // isOwn tells whether an origin is this server, under the name of the request

@@ -1,40 +1,31 @@
 package webserver
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
-)
 
-const (
-	// selfSignedValidity is how long a self-signed certificate lasts; browsers
-	// distrust longer ones than 398 days.
-	selfSignedValidity = 365 * 24 * time.Hour
-	// selfSignedRenewal is how long before its end a self-signed certificate
-	// is replaced.
-	selfSignedRenewal = 30 * 24 * time.Hour
-	// clockSkew is how far a client's clock may lag behind ours.
-	clockSkew = time.Hour
+	"golang.org/x/crypto/acme"
+
+	"galene/config"
 )
 
 // certificates chooses the server's certificate: cert.pem and key.pem of a
-// directory if they exist, otherwise a self-signed one that lives in memory.
-// Its methods may be called from any goroutine.
+// directory if they exist, else one from an authority if the configuration names
+// it and the client asks for one of its hosts, else a self-signed one. Its
+// methods may be called from any goroutine.
 type certificates struct {
 	// Immutable.
 	certFile, keyFile string
+	selfSignedFile    string
+	authority         *authority // nil if there is none
+	settings          func() *config.Settings
 	now               func() time.Time
 	log               *slog.Logger
 
@@ -60,15 +51,23 @@ type fileVersion struct {
 
 // newCertificates makes the choice once, so that what is wrong is logged at
 // the start and not at the first visit.
-func newCertificates(directory string, now func() time.Time, log *slog.Logger) *certificates {
+func newCertificates(o Options, now func() time.Time) *certificates {
 	c := &certificates{
-		certFile: filepath.Join(directory, "cert.pem"),
-		keyFile:  filepath.Join(directory, "key.pem"),
-		now:      now,
-		log:      log,
+		certFile:       filepath.Join(o.Data, "cert.pem"),
+		keyFile:        filepath.Join(o.Data, "key.pem"),
+		selfSignedFile: filepath.Join(o.Data, "var", selfSignedName),
+		authority:      newAuthority(o.Settings().ACME, filepath.Join(o.Data, "var", "acme"), o.Log),
+		settings:       o.Settings,
+		now:            now,
+		log:            o.Log,
 	}
-	if certificate, err := c.get(nil); err == nil && certificate == c.selfSigned {
-		log.Info("there is no certificate: using a self-signed one, which browsers warn about",
+	certificate, err := c.get(nil)
+	switch {
+	case err != nil || certificate != c.selfSigned:
+	case c.authority != nil:
+		c.log.Info("certificates come from an authority, which has to reach this server on port 443", "hosts", c.authority.hosts)
+	default:
+		c.log.Info("there is no certificate: using a self-signed one, which browsers warn about",
 			"cert", c.certFile, "key", c.keyFile)
 	}
 	return c
@@ -76,10 +75,15 @@ func newCertificates(directory string, now func() time.Time, log *slog.Logger) *
 
 // config returns a TLS configuration that asks c at each handshake.
 func (c *certificates) config() *tls.Config {
-	return &tls.Config{
+	config := &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		GetCertificate: c.get,
+		NextProtos:     []string{"h2", "http/1.1"},
 	}
+	if c.authority != nil {
+		config.NextProtos = append(config.NextProtos, acme.ALPNProto)
+	}
+	return config
 }
 
 // errNoTLS says that there is no certificate.
@@ -95,15 +99,28 @@ func (s *Server) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	return s.certificates.get(hello)
 }
 
-// get returns the certificate to use now. It looks at the files at each call.
+// get returns the certificate to use now, for hello, which may be nil. It looks
+// at the files at each call.
 //
 // While they are broken, or one of them is missing, the last good pair stays
 // in use; without one there is an error, because who installs a certificate
 // does not want another one to be used in silence.
-func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if certificate, err := c.installed(); certificate != nil || err != nil {
+		return certificate, err
+	}
+	if c.authority.covers(hello) {
+		return c.authority.get(hello)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.selfSignedLocked()
+}
 
+// installed returns the certificate in the files, nil if there are none.
+func (c *certificates) installed() (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	version, err := c.version()
 	if err != nil {
 		c.failLocked(err)
@@ -111,15 +128,16 @@ func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c.seen = version
 		c.loadLocked()
 	}
-
-	switch {
-	case c.loaded != nil:
+	if c.loaded != nil {
 		return c.loaded, nil
-	case c.failure != nil:
-		return nil, c.failure
-	default:
-		return c.selfSignedLocked()
 	}
+	return nil, c.failure
+}
+
+// ready reports whether there is a certificate to use.
+func (c *certificates) ready() bool {
+	_, err := c.get(nil)
+	return err == nil
 }
 
 // loadLocked reads the files that c.seen is about.
@@ -168,53 +186,4 @@ func versionOf(path string) (fileVersion, error) {
 		return fileVersion{}, err
 	}
 	return fileVersion{exists: true, size: info.Size(), modTime: info.ModTime()}, nil
-}
-
-func (c *certificates) selfSignedLocked() (*tls.Certificate, error) {
-	now := c.now()
-	if c.selfSigned != nil && now.Before(c.selfSigned.Leaf.NotAfter.Add(-selfSignedRenewal)) {
-		return c.selfSigned, nil
-	}
-	certificate, err := newSelfSigned(now)
-	if err != nil {
-		return nil, fmt.Errorf("make self-signed certificate: %w", err)
-	}
-	c.selfSigned = certificate
-	return certificate, nil
-}
-
-// newSelfSigned makes a certificate for this machine's names, with a new
-// ECDSA key on P-256.
-func newSelfSigned(now time.Time) (*tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return nil, err
-	}
-	names := []string{"localhost"}
-	if host, err := os.Hostname(); err == nil && host != "" && host != "localhost" {
-		names = append(names, host)
-	}
-	template := &x509.Certificate{
-		SerialNumber:          serial,
-		NotBefore:             now.Add(-clockSkew),
-		NotAfter:              now.Add(selfSignedValidity),
-		KeyUsage:              x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		BasicConstraintsValid: true,
-		DNSNames:              names,
-		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return nil, err
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, err
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }

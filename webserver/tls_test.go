@@ -7,18 +7,30 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"galene/config"
 )
+
+// certificateOptions are for a server whose data are in directory.
+func certificateOptions(directory string, log io.Writer) Options {
+	settings := new(config.Settings)
+	return Options{
+		Data: directory, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Settings: func() *config.Settings { return settings },
+	}
+}
 
 // newPair returns a new certificate and its key in PEM.
 func newPair(t *testing.T) (cert, key string) {
 	t.Helper()
-	pair, err := newSelfSigned(time.Now())
+	pair, err := newSelfSigned(time.Now(), []string{"localhost"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +70,7 @@ func TestCertificateIsReloaded(t *testing.T) {
 	install(t, certFile, cert1, 1)
 	install(t, keyFile, key1, 1)
 	log := new(logBuffer)
-	c := newCertificates(directory, time.Now, slog.New(slog.NewTextHandler(log, nil)))
+	c := newCertificates(certificateOptions(directory, log), time.Now)
 	if got := pemOf(t, c); got != cert1 {
 		t.Fatal("the installed certificate is not used")
 	}
@@ -121,7 +133,7 @@ func TestBrokenCertificateIsNotReplacedInSilence(t *testing.T) {
 				write(t, filepath.Join(directory, name), contents)
 			}
 			log := new(logBuffer)
-			c := newCertificates(directory, time.Now, slog.New(slog.NewTextHandler(log, nil)))
+			c := newCertificates(certificateOptions(directory, log), time.Now)
 			for range 2 {
 				if _, err := c.get(nil); err == nil {
 					t.Error("get gave a certificate, want an error")
@@ -137,7 +149,7 @@ func TestBrokenCertificateIsNotReplacedInSilence(t *testing.T) {
 func TestSelfSignedCertificate(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	c := newCertificates(t.TempDir(), func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	c := newCertificates(certificateOptions(t.TempDir(), io.Discard), func() time.Time { return now })
 	first, err := c.get(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -209,5 +221,63 @@ func TestPlainServerHasNoCertificateForOthers(t *testing.T) {
 	t.Parallel()
 	if c, err := newFixture(t, nil).Certificate(&tls.ClientHelloInfo{}); err == nil {
 		t.Errorf("Certificate() = %v, want an error", c)
+	}
+}
+
+func TestSelfSignedCertificateIsKept(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	file := filepath.Join(directory, "var", selfSignedName)
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	settings := new(config.Settings)
+	start := func() string {
+		t.Helper()
+		o := certificateOptions(directory, io.Discard)
+		o.Settings = func() *config.Settings { return settings }
+		return pemOf(t, newCertificates(o, func() time.Time { return now }))
+	}
+
+	first := start()
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("kept as %v, %v", info, err)
+	}
+	if again := start(); again != first {
+		t.Error("there is another certificate after the next start")
+	}
+	settings = &config.Settings{CanonicalHost: "meet.example.org:8443", ProxyURL: "https://192.0.2.7/"}
+	named := start()
+	if named == first {
+		t.Error("a certificate without the server's names is still used")
+	}
+	if again := start(); again != named {
+		t.Error("the certificate with the server's names is not kept")
+	}
+	block, _ := pem.Decode([]byte(named))
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"localhost", "127.0.0.1", "meet.example.org", "192.0.2.7"} {
+		if err := leaf.VerifyHostname(name); err != nil {
+			t.Error(err)
+		}
+	}
+	now = leaf.NotAfter.Add(-selfSignedRenewal + time.Hour)
+	late := start()
+	if late == named {
+		t.Error("the certificate is used to its end")
+	}
+	write(t, file, "rubbish")
+	if mended := start(); mended == late || start() != mended {
+		t.Error("rubbish is not replaced")
+	}
+}
+
+func TestSelfSignedCertificateWithoutDataDirectory(t *testing.T) {
+	t.Parallel()
+	directory := filepath.Join(t.TempDir(), "data")
+	pemOf(t, newCertificates(certificateOptions(directory, io.Discard), time.Now))
+	if _, err := os.Stat(directory); !os.IsNotExist(err) {
+		t.Errorf("the data directory was made: %v", err)
 	}
 }

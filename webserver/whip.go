@@ -124,7 +124,7 @@ func (s *Server) preflightDoor(w http.ResponseWriter, r *http.Request, d door, n
 	header.Set("Access-Control-Allow-Methods", "OPTIONS, POST")
 	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 	header.Set("Access-Control-Expose-Headers", "Link")
-	credentials, proof := credentialsOf(r, d.username)
+	credentials, proof := mediaCredentials(r, d.username)
 	if proof == "" {
 		return
 	}
@@ -144,7 +144,7 @@ func (s *Server) openDoor(w http.ResponseWriter, r *http.Request, d door, name s
 	if !ok {
 		return
 	}
-	credentials, proof := credentialsOf(r, d.username)
+	credentials, proof := mediaCredentials(r, d.username)
 	session, answer, err := d.open(r.Context(), s.media, signalling.HTTPOffer{
 		Group: name, Credentials: credentials, Proof: proof, SDP: sdp, Address: r.RemoteAddr,
 	}, r.URL.Query())

@@ -9,34 +9,21 @@ import (
 	"galene/ice"
 )
 
-// credentialsOf returns what a request offers: a bearer token (RFC 6750), a user
-// name and password (RFC 7617), or nothing, which is a user without password. A
-// client that names no user is called username. The proof is what was offered, as
-// one secret; it is empty if nothing was.
-func credentialsOf(r *http.Request, username string) (c group.Credentials, proof string) {
-	c = group.Credentials{Username: &username, Address: group.ParseAddress(r.RemoteAddr)}
-	if token := bearer(r.Header); token != "" {
-		c.Token = token
-		return c, "bearer\x00" + token
+// mediaCredentials returns what a request offers, as credentialsOf has it, or else
+// a user without password. A client that names no user is called username. The
+// proof is what was offered, as one secret; it is empty if nothing was.
+func mediaCredentials(r *http.Request, username string) (c group.Credentials, proof string) {
+	c = credentialsOf(r)
+	switch {
+	case c.Token != "":
+		c.Username = &username
+		return c, "bearer\x00" + c.Token
+	case c.Username != nil:
+		return c, "basic\x00" + *c.Username + "\x00" + c.Password
+	default:
+		c.Username = &username
+		return c, ""
 	}
-	if name, password, ok := r.BasicAuth(); ok {
-		c.Username, c.Password = &name, password
-		return c, "basic\x00" + name + "\x00" + password
-	}
-	return c, ""
-}
-
-// bearer finds a token among the credentials of a request, which may be several.
-func bearer(header http.Header) string {
-	for _, value := range header.Values("Authorization") {
-		for credentials := range strings.SplitSeq(value, ",") {
-			scheme, token, _ := strings.Cut(strings.TrimSpace(credentials), " ")
-			if strings.EqualFold(scheme, "Bearer") && strings.TrimSpace(token) != "" {
-				return strings.TrimSpace(token)
-			}
-		}
-	}
-	return ""
 }
 
 // challenge asks for credentials for a group.

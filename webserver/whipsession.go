@@ -27,7 +27,7 @@ func (s *Server) serveDoorSession(w http.ResponseWriter, r *http.Request, d door
 		header.Set("Access-Control-Allow-Headers", allowedHeaders)
 		return
 	}
-	if _, proof := credentialsOf(r, d.username); !session.Authorised(proof) {
+	if _, proof := mediaCredentials(r, d.username); !session.Authorised(proof) {
 		http.Error(w, "not the credentials with which the session was made", http.StatusForbidden)
 		return
 	}

@@ -26,7 +26,7 @@ function needs(name, seen = new Set()) {
   return seen;
 }
 
-const pages = ['index.html', 'galene.html', '404.html'];
+const pages = ['index.html', 'galene.html', 'stats.html', '404.html'];
 
 describe('pages', () => {
   for (const page of pages) {
@@ -49,7 +49,7 @@ describe('pages', () => {
 
   it('reach every module', () => {
     const reached = new Set(['js/theme.js']);
-    for (const main of ['landing', 'group', 'missing'])
+    for (const main of ['landing', 'group', 'stats', 'recordings', 'missing'])
       needs(`js/main-${main}.js`, reached);
     const all = readdirSync(join(root, 'js'), { recursive: true, encoding: 'utf8' })
       .filter(name => name.endsWith('.js'))
