@@ -102,6 +102,7 @@ func (d *downTrack) handleRTCP(packet rtcp.Packet) {
 		}
 	case *rtcp.PictureLossIndication:
 		if p.MediaSSRC == d.ssrc {
+			d.counters.plis.Add(1)
 			d.wantKeyframe(now)
 		}
 	case *rtcp.FullIntraRequest:
@@ -141,6 +142,7 @@ func (d *downTrack) fullIntraRequest(sender uint32, number uint8, now rtptime.In
 	fresh := d.subscriber.fir.isNew(sender, number)
 	d.mu.Unlock()
 	if fresh {
+		d.counters.firs.Add(1)
 		d.wantKeyframe(now)
 	}
 }
@@ -154,6 +156,7 @@ func (d *downTrack) receptionReports(reports []rtcp.ReceptionReport, now rtptime
 		rate, _ := d.rate.Rate(now)
 		d.allow.Loss.Report(r.FractionLost, rate, now)
 		d.measureRoundTrip(r.LastSenderReport, r.Delay)
+		d.counters.reported(r.FractionLost, r.TotalLost, r.Jitter, now)
 	}
 }
 
@@ -169,6 +172,7 @@ func (d *downTrack) measureRoundTrip(lastReport, delay uint32) {
 	}
 	if sample, ok := jitter.RoundTrip(wall, lastReport, delay); ok {
 		s.roundTrip = jitter.SmoothRoundTrip(s.roundTrip, sample)
+		d.counters.roundTrip.Store(int64(s.roundTrip))
 	}
 }
 
@@ -177,6 +181,7 @@ func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant) {
 	left := maxResendBatch
 	out := d.down.engine.batch()
 	defer d.down.engine.release(out)
+	defer func() { d.counters.nacks.Add(uint64(maxResendBatch - left)) }()
 	var buffer [maxPacket]byte
 	for _, pair := range pairs {
 		pair.Range(func(sequence uint16) bool {
@@ -211,6 +216,7 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.closed {
+		d.counters.retransmitted.Add(1)
 		d.send(sequence, p.Timestamp+entry.TimestampOffset, marks(&p, from.lowest), p.Payload, out)
 	}
 }
