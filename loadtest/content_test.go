@@ -58,6 +58,20 @@ func TestCorruptionIsNoticed(t *testing.T) {
 	}
 }
 
+func TestContentDoesNotAllocate(t *testing.T) { // not parallel: it counts
+	p := newPattern()
+	b := make([]byte, 1000)
+	got := testing.AllocsPerRun(1000, func() {
+		p.put(b, content{stream: 1})
+		if _, err := p.check(b, 1); err != nil {
+			t.Error(err)
+		}
+	})
+	if got != 0 {
+		t.Errorf("%v allocations for a packet, want 0", got)
+	}
+}
+
 // Whatever a server sends, check accepts exactly what put makes.
 func FuzzCheck(f *testing.F) {
 	p := newPattern()

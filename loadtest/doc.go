@@ -5,10 +5,10 @@
 // # How it measures
 //
 // Publishers send synthetic VP8 and Opus whose payloads carry a pattern, the number of their stream, and the time
-// at which they were sent. A receiver counts every packet by its cleartext RTP header as soon as the socket has
-// been read, before Pion has seen it. One packet in [Scenario.Verify] is passed on to Pion, which decrypts it; it is
-// compared with what was sent, and gives the delay between sending it and reading it from the socket. So the
-// load costs much less than serving it, and its own queues are not measured.
+// at which they were sent. A receiver counts every packet by its cleartext RTP header, before Pion has seen it; on Linux
+// the system has dated it. One packet in [Scenario.Verify] is passed on to Pion, which decrypts it; it is compared with what
+// was sent, and gives the delay between sending and arrival. So receiving costs less than serving, and the
+// load's own queues are not measured.
 //
 // Each peer connection has a UDP port of its own, like the browsers it stands for: a server that keeps all media on
 // one port could not tell connections from one address apart.
@@ -16,8 +16,8 @@
 // # Ownership
 //
 // [Run] owns everything and has ended it all when it returns. Each client is a goroutine that reads its WebSocket and
-// owns its connections; one goroutine sends for all publishers, and one sends the reports and requests of all
-// receivers.
+// owns its connections. On Linux one goroutine reads all ports and sends for all publishers and receivers; elsewhere each
+// port has its reader.
 //
 // # Specifications
 //

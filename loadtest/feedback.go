@@ -1,7 +1,6 @@
 package loadtest
 
 import (
-	"context"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -20,22 +19,21 @@ const (
 	leastEstimate = 2_000_000
 )
 
-// feedback sends reports and requests of all receivers until ctx ends.
-func (r *run) feedback(ctx context.Context) {
-	ticker := time.NewTicker(feedbackInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		for _, s := range r.received() {
-			if packets := s.feedback(r.now()); len(packets) > 0 {
-				_ = s.pc.WriteRTCP(packets) // it fails if the connection has ended
-			}
+// work sends what publishers and receivers have to send now, and returns how long until there is more. One goroutine calls
+// it.
+func (r *run) work() time.Duration {
+	wait := r.player.play()
+	now := r.now()
+	if now < r.nextFeedback {
+		return min(wait, durationBetween(now, r.nextFeedback))
+	}
+	r.nextFeedback = now + int64(feedbackInterval)
+	for _, s := range r.received() {
+		if packets := s.feedback(now); len(packets) > 0 {
+			_ = s.pc.WriteRTCP(packets) // it fails if the connection has ended
 		}
 	}
+	return min(wait, feedbackInterval)
 }
 
 // feedback returns what is to be sent at now.
@@ -44,7 +42,10 @@ func (s *subscription) feedback(now int64) []rtcp.Packet {
 	defer s.mu.Unlock()
 	var packets []rtcp.Packet
 	if now >= s.report && len(s.sources) > 0 {
-		s.report = max(s.report+int64(reportInterval), now)
+		s.report += int64(reportInterval)
+		if s.report <= now { // it is late by more than that
+			s.report = now + int64(reportInterval)
+		}
 		packets = s.reports(now)
 	}
 	for _, r := range s.sources {

@@ -2,7 +2,6 @@ package loadtest
 
 import (
 	"container/heap"
-	"context"
 	"sync"
 	"time"
 )
@@ -10,34 +9,28 @@ import (
 // maxLateness is how far behind publishers may be before they leave out what they missed.
 const maxLateness = 200 * time.Millisecond
 
-// maxTurns is how many turns are taken before the player looks for new sources, and whether it is to end.
+// maxTurns is how many turns are taken before others may do something.
 const maxTurns = 256
 
 // player sends for all publishers.
 type player struct {
-	wake chan struct{} // has one element if a source was added
+	due schedule // owned by whoever calls play
 
 	mu    sync.Mutex // guards the fields below
 	added []*source  // not yet played
 	all   []*source  // every one that was ever added
 }
 
-func newPlayer() *player { return &player{wake: make(chan struct{}, 1)} }
-
 // add makes src play from the given time on. Any goroutine may call it.
 func (p *player) add(src *source, start time.Time) {
 	src.next = start
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.added = append(p.added, src)
 	p.all = append(p.all, src)
-	p.mu.Unlock()
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
 }
 
-// sent returns how many packets all sources have sent so far.
+// sent returns how many packets all sources have sent so far. Any goroutine may call it.
 func (p *player) sent() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -48,27 +41,15 @@ func (p *player) sent() uint64 {
 	return n
 }
 
-// play sends until ctx ends.
-func (p *player) play(ctx context.Context) {
-	var due schedule
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		p.mu.Lock()
-		for _, src := range p.added {
-			heap.Push(&due, turn{src.next, src})
-		}
-		p.added = p.added[:0]
-		p.mu.Unlock()
-
-		timer.Reset(due.play())
-		select {
-		case <-ctx.Done():
-			return
-		case <-p.wake:
-		case <-timer.C:
-		}
+// play sends what is due and returns how long until there is more, as far as is known.
+func (p *player) play() time.Duration {
+	p.mu.Lock()
+	for _, src := range p.added {
+		heap.Push(&p.due, turn{src.next, src})
 	}
+	p.added = p.added[:0]
+	p.mu.Unlock()
+	return p.due.play()
 }
 
 // turn is when a source plays next.

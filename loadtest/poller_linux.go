@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -15,9 +16,10 @@ import (
 )
 
 const (
-	// pollTick is the time between looks at the ports. What has come is dated by the system, so that it measures no
-	// delay.
-	pollTick = 2 * time.Millisecond
+	// busyTick is the time between looks at the ports while connections are made, and easyTick afterwards. What has come is
+	// dated by the system: neither adds to a delay of media, but the first does to handshakes.
+	busyTick = 500 * time.Microsecond
+	easyTick = 4 * time.Millisecond
 	// maxReady is how many ports one system call tells of.
 	maxReady = 128
 	// maxReceive is how many messages one system call receives; maxRounds how often one port is read in a row.
@@ -37,7 +39,8 @@ type poller struct {
 	now   func() int64 // the run's clock
 	local []netip.Addr // at most one per family
 
-	buffers sync.Pool // of *datagram
+	buffers sync.Pool    // of *datagram
+	tick    atomic.Int64 // time between looks
 
 	mu    sync.Mutex // guards the fields below
 	ports map[int32]*pollPort
@@ -70,6 +73,7 @@ func newPoller(now func() int64, local []netip.Addr) (*poller, error) {
 		ports: make(map[int32]*pollPort),
 		space: make([]byte, maxReceive*messageSpace),
 	}
+	p.tick.Store(int64(busyTick))
 	for i := range p.messages {
 		p.vectors[i].Base = &p.space[i*messageSpace]
 		p.vectors[i].SetLen(messageSpace)
@@ -82,11 +86,30 @@ func newPoller(now func() int64, local []netip.Addr) (*poller, error) {
 	return p, nil
 }
 
-// poll reads all ports until ctx ends; they are to be closed before.
-func (p *poller) poll(ctx context.Context) {
-	defer func() { _ = unix.Close(p.epoll) }()
+// ease says that no more connections are made for now.
+func (p *poller) ease() { p.tick.Store(int64(easyTick)) }
+
+// close gives back what a poller has of the system's. Nothing may use the poller then, nor its ports.
+func (p *poller) close() { _ = unix.Close(p.epoll) }
+
+// poll reads all ports, and calls work whenever that asks for it, until ctx ends. Both are done by one goroutine, which
+// makes few others run.
+func (p *poller) poll(ctx context.Context, work func() time.Duration) {
+	look := p.now()
 	for ctx.Err() == nil {
-		p.offset = time.Now().UnixNano() - p.now()
+		if now := p.now(); now >= look {
+			look = now + p.tick.Load()
+			p.look(now)
+		}
+		wait := work()
+		pause(min(wait, durationBetween(p.now(), look)))
+	}
+}
+
+// look reads the ports that have something.
+func (p *poller) look(now int64) {
+	p.offset = time.Now().UnixNano() - now
+	for {
 		n := p.ready()
 		for _, event := range p.events[:n] {
 			p.mu.Lock()
@@ -97,20 +120,23 @@ func (p *poller) poll(ctx context.Context) {
 			}
 		}
 		if n < maxReady {
-			pause()
+			return
 		}
 	}
 }
 
-// pause waits for the next look. A goroutine that sleeps as the runtime has it costs much more: each time it searches all
+// pause waits. A goroutine that sleeps as the runtime has it costs much more: each time it searches all
 // processors for other work before, and wakes its monitor after.
-func pause() {
-	if runtime.GOMAXPROCS(0) == 1 {
-		time.Sleep(pollTick)
+func pause(d time.Duration) {
+	runtime.Gosched() // to whom something was read for
+	if d <= 0 {
 		return
 	}
-	runtime.Gosched() // to what was read
-	span := unix.NsecToTimespec(int64(pollTick))
+	if runtime.GOMAXPROCS(0) == 1 {
+		time.Sleep(d)
+		return
+	}
+	span := unix.NsecToTimespec(int64(d))
 	_, _, _ = syscall.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&span)), 0, 0) //nolint:gosec // the system wants an address
 }
 

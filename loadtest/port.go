@@ -14,6 +14,9 @@ type port interface {
 	ice.UDPMux
 	// attach hands the RTP packets of the agent with this local user name fragment to r.
 	attach(ufrag string, r receiver)
+	// gather makes what is sent wait for release, where the system can send several datagrams at once.
+	gather()
+	release()
 }
 
 // receiver is what sees RTP packets first.

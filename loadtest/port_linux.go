@@ -27,6 +27,7 @@ type pollPort struct {
 	number uint16
 
 	receiver atomic.Pointer[receiver] // nil if Pion is to have everything
+	burst    burst
 
 	mu     sync.RWMutex // guards the fields below; held for reading while fd is used
 	fd     int
@@ -76,6 +77,18 @@ func (p *pollPort) conn(from netip.Addr) *pollConn {
 	return nil
 }
 
+// gather makes what is sent wait for release, so that it leaves together.
+func (p *pollPort) gather() { p.burst.begin() }
+
+// release sends what has been gathered.
+func (p *pollPort) release() {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if !p.closed {
+		p.burst.end(p.fd)
+	}
+}
+
 // send sends a datagram. It may wait for room.
 func (p *pollPort) send(b []byte, to netip.AddrPort) error {
 	p.mu.RLock()
@@ -83,6 +96,8 @@ func (p *pollPort) send(b []byte, to netip.AddrPort) error {
 	switch {
 	case p.closed:
 		return net.ErrClosed
+	case p.burst.add(b, to, p.mapped):
+		return nil
 	case p.mapped:
 		return unix.Sendto(p.fd, b, 0, &unix.SockaddrInet6{Addr: to.Addr().As16(), Port: int(to.Port())})
 	case to.Addr().Unmap().Is4():

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"galene/udpmux"
 	"galene/udpsocket"
@@ -21,8 +22,17 @@ func newPoller(now func() int64, local []netip.Addr) (*poller, error) {
 	return &poller{now: now, loopback: len(local) > 0 && local[0].IsLoopback()}, nil
 }
 
-// poll has nothing to do here.
-func (*poller) poll(ctx context.Context) { <-ctx.Done() }
+// maxPause is the longest time between two calls of work.
+const maxPause = 5 * time.Millisecond
+
+// poll calls work whenever that asks for it, until ctx ends.
+func (*poller) poll(ctx context.Context, work func() time.Duration) {
+	for sleep(ctx, min(work(), maxPause)) {
+	}
+}
+
+func (*poller) close() {} // there is nothing to close
+func (*poller) ease()  {} // nor to slow down
 
 func (p *poller) listen() (port, error) {
 	mux, err := udpmux.Listen(udpmux.Options{Loopback: p.loopback, Log: slog.New(slog.DiscardHandler)})
@@ -41,6 +51,10 @@ type muxPort struct {
 func (p *muxPort) attach(ufrag string, r receiver) {
 	p.SetReceiver(ufrag, &timed{receiver: r, now: p.now})
 }
+
+// gather and release do nothing: datagrams leave one by one.
+func (*muxPort) gather()  {}
+func (*muxPort) release() {}
 
 // timed tells a receiver when packets came: when the burst that they are part of was read.
 type timed struct {

@@ -72,7 +72,7 @@ func (p *publication) addTracks(stream string) error {
 		if err != nil {
 			return err
 		}
-		p.sources = append(p.sources, p.run.newAudio(uint32(2*p.number+kindAudio), track))
+		p.sources = append(p.sources, p.run.newAudio(uint32(2*p.number+kindAudio), track, p.port))
 	}
 	if p.run.scenario.Video == 0 {
 		return nil
@@ -81,7 +81,7 @@ func (p *publication) addTracks(stream string) error {
 	if err != nil {
 		return err
 	}
-	p.sources = append(p.sources, p.run.newVideo(uint32(2*p.number+kindVideo), track))
+	p.sources = append(p.sources, p.run.newVideo(uint32(2*p.number+kindVideo), track, p.port))
 	return nil
 }
 

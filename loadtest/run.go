@@ -60,6 +60,8 @@ type run struct {
 	withMedia atomic.Int64 // streams that have brought media
 	corrupt   atomic.Uint64
 
+	nextFeedback int64 // owned by work: when receivers are to be looked at
+
 	mu            sync.Mutex      // guards the fields below
 	subscriptions []*subscription // all that there ever were; appended to only
 }
@@ -94,12 +96,13 @@ func newRun(s Scenario, o Options, rooms []room) (*run, error) {
 	}
 	r := &run{
 		scenario: s, options: o, start: time.Now(),
-		pattern: newPattern(), player: newPlayer(), publishers: make(map[string]int),
+		pattern: newPattern(), player: new(player), publishers: make(map[string]int),
 	}
 	if r.poller, err = newPoller(r.now, localAddresses(rooms[0].endpoint)); err != nil {
 		return nil, err
 	}
 	if r.peers, err = newPeers(*certificate, r.poller); err != nil {
+		r.poller.close()
 		return nil, err
 	}
 	r.chat = newChat(r)
@@ -159,9 +162,7 @@ func (r *run) execute(ctx context.Context) *Result {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	polled, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
 	var running, polling sync.WaitGroup
-	polling.Go(func() { r.poller.poll(polled) })
-	running.Go(func() { r.player.play(background) })
-	running.Go(func() { r.feedback(background) })
+	polling.Go(func() { r.poller.poll(polled, r.work) })
 	if r.options.Progress != nil {
 		running.Go(func() { r.progress(background) })
 	}
@@ -177,6 +178,7 @@ func (r *run) execute(ctx context.Context) *Result {
 	running.Wait()
 	stopPolling()
 	polling.Wait()
+	r.poller.close()
 	return result
 }
 
@@ -208,6 +210,7 @@ func (r *run) gather(ctx, background context.Context, running *sync.WaitGroup) b
 	if missing := down - r.withMedia.Load(); missing > 0 {
 		r.failures.add("%d of %d streams have brought no media", missing, down)
 	}
+	r.poller.ease()
 	if s.Chat > 0 {
 		if c := r.speaker(); c != nil {
 			running.Go(func() { r.chat.talk(background, c) })

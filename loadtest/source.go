@@ -24,6 +24,7 @@ type source struct {
 	run      *run
 	number   uint32 // of the stream
 	track    *webrtc.TrackLocalStaticRTP
+	port     port
 	interval time.Duration // between frames
 	packets  int           // of a frame
 	ticks    uint32        // of the clock, in a frame
@@ -47,10 +48,10 @@ type source struct {
 }
 
 // newVideo returns the source of a publisher's video.
-func (r *run) newVideo(number uint32, track *webrtc.TrackLocalStaticRTP) *source {
+func (r *run) newVideo(number uint32, track *webrtc.TrackLocalStaticRTP, out port) *source {
 	s := r.scenario
 	packets, size := s.frame()
-	src := r.newSource(number, track, size)
+	src := r.newSource(number, track, out, size)
 	src.interval = time.Second / time.Duration(s.FrameRate)
 	src.packets = packets
 	src.ticks = uint32(videoClock / s.FrameRate)
@@ -63,14 +64,14 @@ func (r *run) newVideo(number uint32, track *webrtc.TrackLocalStaticRTP) *source
 }
 
 // newAudio returns the source of a publisher's audio.
-func (r *run) newAudio(number uint32, track *webrtc.TrackLocalStaticRTP) *source {
-	src := r.newSource(number, track, audioPayload)
+func (r *run) newAudio(number uint32, track *webrtc.TrackLocalStaticRTP, out port) *source {
+	src := r.newSource(number, track, out, audioPayload)
 	src.interval, src.packets, src.ticks = audioInterval, 1, audioClock/50
 	return src
 }
 
-func (r *run) newSource(number uint32, track *webrtc.TrackLocalStaticRTP, size int) *source {
-	src := &source{run: r, number: number, track: track}
+func (r *run) newSource(number uint32, track *webrtc.TrackLocalStaticRTP, out port, size int) *source {
+	src := &source{run: r, number: number, track: track, port: out}
 	src.packet.Version = 2
 	src.packet.SequenceNumber = uint16(rand.Uint32()) //nolint:gosec // not a secret
 	src.packet.Timestamp = rand.Uint32()              //nolint:gosec // not a secret
@@ -86,6 +87,8 @@ func (s *source) play(now time.Time) time.Time {
 	if s.allowed > 0 {
 		s.budget = min(s.budget, 0) + s.allowed
 	}
+	s.port.gather()
+	defer s.port.release()
 	for s.left > 0 && (s.allowed == 0 || s.budget > 0) {
 		s.send()
 		s.budget -= float64(len(s.packet.Payload))

@@ -62,7 +62,7 @@ type slot struct {
 
 // NewDown returns a connection for a stream. Nothing is selected.
 func (e *Engine) NewDown(c DownConfig) (*Down, error) {
-	d := &Down{up: c.Up, part: rand.IntN(tickerSlices)}
+	d := &Down{up: c.Up, part: rand.IntN(tickerSlices)} //nolint:gosec // not a secret
 	d.owner, d.created = c.Owner, rtptime.Now()
 	d.active.Store(&[]*downTrack{})
 	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log), d.hear); err != nil {

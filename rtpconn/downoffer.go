@@ -166,6 +166,9 @@ func (d *Down) Answer(sdp string) (again bool, err error) {
 		return false, refused("The answer cannot be used.", err)
 	}
 	d.flushCandidates()
+	if state := d.pc.ICEConnectionState(); state == webrtc.ICEConnectionStateNew || state == webrtc.ICEConnectionStateChecking {
+		d.start("hastening", d.hasten)
+	}
 	d.prime()
 	d.attach() // what is new on a connection that stands
 	return again, nil

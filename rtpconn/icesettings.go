@@ -20,9 +20,10 @@ func NewSettingEngine(o Options) (webrtc.SettingEngine, error) {
 // How long we wait for a better pair of candidates when we choose (RFC 8445
 // §8.1.1). We are reachable as we are, so that what is behind a NAT, whose
 // candidates are server- or peer-reflexive, is no worse than a host; the wait is
-// for UDP to overtake TCP. A relay on the way is worse.
+// for UDP to overtake TCP, which takes a round trip more. A relay on the way is
+// worse.
 const (
-	reflexiveWait = 200 * time.Millisecond
+	reflexiveWait = 50 * time.Millisecond
 	relayWait     = 500 * time.Millisecond
 )
 
@@ -35,6 +36,7 @@ func configureReachability(s *webrtc.SettingEngine, o Options) error {
 			webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
 		})
 	}
+	s.SetICEMaxBindingRequests(maxBindingRequests)
 	s.SetSrflxAcceptanceMinWait(reflexiveWait)
 	s.SetPrflxAcceptanceMinWait(reflexiveWait)
 	s.SetRelayAcceptanceMinWait(relayWait)
