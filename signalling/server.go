@@ -96,3 +96,10 @@ func (s *Server) Serve(ctx context.Context, p Pipe, address string) {
 	}()
 	session.run(ctx)
 }
+
+// Sessions is how many clients are being served, members of a group or not.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
