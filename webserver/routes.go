@@ -19,6 +19,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/public-groups.json", s.servePublicGroups)
 	mux.HandleFunc("/recordings/", s.serveNothing)
 	mux.HandleFunc("/galene-api/", http.NotFound)
+	if s.metrics != nil {
+		mux.HandleFunc("/metrics", s.serveMetrics)
+	}
 	return s.secure(s.clean(bound(mux)))
 }
 

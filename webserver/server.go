@@ -46,6 +46,10 @@ type Options struct {
 	Data     string // directory of cert.pem and key.pem
 	Insecure bool   // speak plain HTTP instead of HTTPS
 	Log      *slog.Logger
+
+	// Metrics, if not nil, serves metrics, which administrators of the server
+	// get at /metrics.
+	Metrics http.Handler
 }
 
 // Server is the HTTP server. Its methods may be called from any goroutine.
@@ -54,6 +58,7 @@ type Server struct {
 	registry   *group.Registry
 	webSockets WebSockets
 	settings   func() *config.Settings
+	metrics    http.Handler // nil if there are none
 	files      *files
 	root       *os.Root // what files reads; nil with the embedded client
 	policy     policy
@@ -70,6 +75,7 @@ func New(o Options) (*Server, error) {
 		registry:   o.Registry,
 		webSockets: o.WebSockets,
 		settings:   o.Settings,
+		metrics:    o.Metrics,
 		policy:     embeddedPolicy,
 		log:        o.Log,
 	}
