@@ -40,9 +40,6 @@ const (
 	requestsTimeout = 2 * time.Second // for HTTP requests in progress
 )
 
-// shutdownMessage is what users are told when the server ends.
-const shutdownMessage = "server is shutting down"
-
 // Exit statuses.
 const (
 	statusDone   = 0
@@ -176,6 +173,7 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 	})
 	parts.sessions = signalling.NewServer(signalling.Options{
 		Registry: parts.registry, Engine: media.engine, RTCConfiguration: media.forClient, Log: log,
+		Configured: func() config.Limits { return settings.Settings().Limits },
 	})
 	collector, err := newCollector(flags, parts, media, log)
 	if err != nil {
@@ -238,7 +236,7 @@ func (p *parts) operate(ctx context.Context, listener net.Listener) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		p.log.Info(shutdownMessage)
+		p.log.Info(signalling.Farewell)
 	case err = <-served:
 	}
 
@@ -252,7 +250,7 @@ func (p *parts) operate(ctx context.Context, listener net.Listener) error {
 	ending.Go(func() {
 		limit, cancel := context.WithTimeout(background, sessionsTimeout)
 		defer cancel()
-		p.registry.Shutdown(shutdownMessage)
+		p.registry.Shutdown(signalling.Farewell)
 		p.sessions.Shutdown(limit)
 	})
 	ending.Wait()

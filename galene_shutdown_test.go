@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"galene/internal/testkit"
+	"galene/signalling"
 )
 
 // shutdownLimit is how long the server may take to end.
@@ -43,8 +44,8 @@ func TestShutdownTellsClientsAndLeavesNothing(t *testing.T) { // not parallel: i
 		kicked, err := c.WaitMessage(m.ctx, func(m testkit.Message) bool {
 			return m.Type == "usermessage" && m.Kind == "kicked"
 		})
-		if err != nil || !kicked.Privileged || kicked.Dest != c.ID() || kicked.Value != shutdownMessage {
-			t.Errorf("member %d was told %+v, %v, want to be kicked with %q", i, kicked, err, shutdownMessage)
+		if err != nil || !kicked.Privileged || kicked.Dest != c.ID() || kicked.Value != signalling.Farewell {
+			t.Errorf("member %d was told %+v, %v, want to be kicked with %q", i, kicked, err, signalling.Farewell)
 		}
 		err = c.WaitClosed(m.ctx)
 		if got, ok := errors.AsType[*testkit.CloseError](err); !ok || got.Code != websocket.CloseNormalClosure {

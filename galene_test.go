@@ -21,6 +21,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
+
+	"galene/signalling"
 )
 
 func TestMain(m *testing.M) {
@@ -231,8 +233,8 @@ func TestDemo(t *testing.T) {
 
 	p.cancel()
 	kicked := member.expect(t, "usermessage", "kicked")
-	if kicked["value"] != shutdownMessage {
-		t.Errorf("at the end the member was told %v, want %q", kicked["value"], shutdownMessage)
+	if kicked["value"] != signalling.Farewell {
+		t.Errorf("at the end the member was told %v, want %q", kicked["value"], signalling.Farewell)
 	}
 	if _, _, err := member.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
 		t.Errorf("the member's connection ended with %v, want close code 1000", err)

@@ -46,6 +46,8 @@ type Settings struct {
 	// PublicServer allows every origin for WebSocket, WHIP and status.
 	PublicServer bool `json:"publicServer,omitempty"`
 
+	// Limits bounds what clients may do.
+	Limits Limits `json:"limits,omitzero"`
 	// PublicAddresses are what clients reach the server by, if it is behind a
 	// NAT; at most one of each family. They are read at the start only.
 	PublicAddresses []string `json:"publicAddresses,omitempty"`
@@ -169,6 +171,9 @@ func (s *Settings) validate() error {
 	}
 	if u, err := url.Parse("//" + s.CanonicalHost); err != nil || u.Host != s.CanonicalHost {
 		errs = append(errs, errors.New("field \"canonicalHost\": not a host with an optional port"))
+	}
+	if err := s.Limits.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	if _, err := ParsePublicAddresses(s.PublicAddresses); err != nil {
 		errs = append(errs, fmt.Errorf("field \"publicAddresses\": %w", err))

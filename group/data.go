@@ -6,13 +6,6 @@ import (
 	"maps"
 )
 
-// maxDataBytes and maxMemberDataBytes bound the names and values of a group's and
-// of a member's data. Whoever joins gets that of all members at once.
-const (
-	maxDataBytes       = 256 << 10
-	maxMemberDataBytes = 16 << 10
-)
-
 // Data is what clients store with a member or a group; the server does not look
 // into it. It must not be changed once it was handed over.
 type Data map[string]json.RawMessage

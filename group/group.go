@@ -74,10 +74,11 @@ func (g *Group) Data() Data {
 // UpdateData merges patch into the group's data; null removes a key. All
 // members get [GroupChanged]. It returns [ErrDataTooLarge].
 func (g *Group) UpdateData(patch Data) error {
+	limit := g.registry.limits().GroupDataBytes
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	merged := g.data.Merge(patch)
-	if merged.size() > maxDataBytes {
+	if merged.size() > limit {
 		return ErrDataTooLarge
 	}
 	g.data = merged
@@ -142,9 +143,10 @@ func (g *Group) Find(id string) (MemberInfo, bool) {
 // WebSocket members but the one called except; an empty except is nobody. A
 // member gets either ev or, in [Joined], the entry.
 func (g *Group) Chat(entry ChatEntry, ev *Event, except string) {
+	limits := g.registry.limits()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.history.add(entry)
+	g.history.add(entry, limits)
 	g.broadcastLocked(ev, except)
 }
 
@@ -169,15 +171,24 @@ func (g *Group) broadcastLocked(ev *Event, except string) {
 func (g *Group) Send(to string, ev *Event) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m, ok := g.members[to]
-	if !ok {
-		return ErrNoSuchUser
+	m, err := g.webSocketMemberLocked(to, ErrNotChatting)
+	if err == nil {
+		m.post(ev)
 	}
-	if m.kind != WebSocketMember {
-		return ErrNotChatting
+	return err
+}
+
+// webSocketMemberLocked returns the member called id. It returns
+// [ErrNoSuchUser], or otherwise if that is not a WebSocket member.
+func (g *Group) webSocketMemberLocked(id string, otherwise error) (*Member, error) {
+	m, ok := g.members[id]
+	switch {
+	case !ok:
+		return nil, ErrNoSuchUser
+	case m.kind != WebSocketMember:
+		return nil, otherwise
 	}
-	m.post(ev)
-	return nil
+	return m, nil
 }
 
 // ClearChat removes messages from the history: all of them if both arguments

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"galene/config"
 )
 
 func anHourAgo() time.Time { return time.Now().Add(-time.Hour) }
@@ -58,8 +60,9 @@ func TestDataIsBounded(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, map[string]string{"room": ops})
 	op := h.join("room", "op")
-	large := Data{"k": json.RawMessage(strings.Repeat("1", maxDataBytes))}
-	mine := Data{"k": json.RawMessage(strings.Repeat("1", maxMemberDataBytes))}
+	limits := config.Limits{}.WithDefaults()
+	large := Data{"k": json.RawMessage(strings.Repeat("1", limits.GroupDataBytes))}
+	mine := Data{"k": json.RawMessage(strings.Repeat("1", limits.UserDataBytes))}
 	if err := op.UpdateData(mine); !errors.Is(err, ErrDataTooLarge) {
 		t.Errorf("UpdateData of a member = %v, want ErrDataTooLarge", err)
 	}
@@ -167,7 +170,7 @@ func TestChatReachesNewcomersOnceAndAfterJoining(t *testing.T) {
 	h := newHouse(t, map[string]string{"room": ops})
 	op := h.join("room", "op")
 	g := op.Group()
-	const messages = maxHistory
+	messages := config.Limits{}.WithDefaults().HistoryMessages
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for i := range messages {
@@ -259,6 +262,7 @@ func TestHistoryIsBoundedByNumberBytesAndAge(t *testing.T) {
 	entry := func(i, size int) ChatEntry {
 		return ChatEntry{ID: fmt.Sprintf("%03d", i), Time: time.Unix(int64(i), 0), Value: make([]byte, size)}
 	}
+	limits := config.Limits{}.WithDefaults()
 	tests := []struct {
 		name        string
 		count, size int
@@ -270,14 +274,14 @@ func TestHistoryIsBoundedByNumberBytesAndAge(t *testing.T) {
 		{"large", 9, 1 << 20, 0, "006", "008"},
 		{"old", 10, 10, 7, "007", "009"},
 		{"all old", 10, 10, 20, "", ""},
-		{"one too large", 1, maxHistoryBytes, 0, "", ""},
+		{"one too large", 1, limits.HistoryBytes, 0, "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var h history
 			for i := range tt.count {
-				h.add(entry(i, tt.size))
+				h.add(entry(i, tt.size), limits)
 			}
 			got := h.since(time.Unix(tt.oldest, 0))
 			var first, last string

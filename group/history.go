@@ -4,12 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
-)
 
-const (
-	// maxHistory and maxHistoryBytes bound the chat history of a group.
-	maxHistory      = 50
-	maxHistoryBytes = 4 << 20
+	"galene/config"
 )
 
 // ChatEntry is one message of the chat history. It must not be changed once it
@@ -32,16 +28,20 @@ type history struct {
 	bytes   int
 }
 
-// add appends e, and drops what is over the bounds, oldest first.
-func (h *history) add(e ChatEntry) {
+// add appends e, and drops what is over the bounds, oldest first. An entry that
+// is too large by itself is not kept.
+func (h *history) add(e ChatEntry, limits config.Limits) {
+	if e.size() > limits.HistoryBytes {
+		return
+	}
 	h.entries = append(h.entries, e)
 	h.bytes += e.size()
-	drop := max(len(h.entries)-maxHistory, 0)
+	drop := max(len(h.entries)-limits.HistoryMessages, 0)
 	excess := h.bytes
 	for i := range drop {
 		excess -= h.entries[i].size()
 	}
-	for ; excess > maxHistoryBytes; drop++ {
+	for ; excess > limits.HistoryBytes; drop++ {
 		excess -= h.entries[drop].size()
 	}
 	h.entries = slices.Delete(h.entries, 0, drop)

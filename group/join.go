@@ -147,6 +147,9 @@ func (r *Registry) add(name string, d *Description, who identity, n Newcomer) (*
 	if d.Redirect != "" {
 		return nil, &JoinError{Redirect: d.Redirect}
 	}
+	if n.Data.size() > r.limits().UserDataBytes {
+		return nil, refuse(textTooMuchData, ErrDataTooLarge)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -200,7 +203,7 @@ func (g *Group) closedLocked(now time.Time) *JoinError {
 	}
 }
 
-// insertLocked adds n as a member unless its identifier or data forbid it.
+// insertLocked adds n as a member unless its identifier forbids it.
 func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 	switch {
 	case n.ID == "":
@@ -209,8 +212,6 @@ func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 		return nil, refuse(textLongID, nil)
 	case g.members[n.ID] != nil:
 		return nil, refuse(textDuplicateID, nil)
-	case n.Data.size() > maxMemberDataBytes:
-		return nil, refuse(textTooMuchData, ErrDataTooLarge)
 	}
 	m := &Member{
 		group:         g,
@@ -220,10 +221,10 @@ func (g *Group) insertLocked(who identity, n Newcomer) (*Member, *JoinError) {
 		kind:          n.Kind,
 		mailbox:       n.Mailbox,
 		joinedAllowed: who.permissions,
-		permissions:   who.permissions,
 		admission:     who.admission,
 		data:          n.Data,
 	}
+	m.setPermissionsLocked(who.permissions)
 	g.addLocked(m)
 	return m, nil
 }

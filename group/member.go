@@ -2,6 +2,7 @@ package group
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"galene/mailbox"
 )
@@ -52,6 +53,8 @@ type Member struct {
 	kind         MemberKind
 	mailbox      *mailbox.Mailbox[*Event] // may be nil
 
+	shown atomic.Pointer[Permissions] // a copy of permissions, for any goroutine
+
 	// Guarded by group.mu.
 	admission     admission
 	joinedAllowed Permissions // by admission, or token: what nobody has changed since
@@ -78,11 +81,14 @@ func (m *Member) Kind() MemberKind { return m.kind }
 // Address is the network address from which it came, as it was given.
 func (m *Member) Address() string { return m.address }
 
-// Permissions is what the member may do now.
-func (m *Member) Permissions() Permissions {
-	m.group.mu.Lock()
-	defer m.group.mu.Unlock()
-	return m.permissions
+// Permissions is what the member may do now. It takes no lock: it is asked for
+// with each message.
+func (m *Member) Permissions() Permissions { return *m.shown.Load() }
+
+// setPermissionsLocked changes what the member may do.
+func (m *Member) setPermissionsLocked(p Permissions) {
+	m.permissions = p
+	m.shown.Store(&p)
 }
 
 // Data is what the member has stored with itself.
@@ -96,13 +102,14 @@ func (m *Member) Data() Data {
 // members get [MemberChanged], this one included. It returns [ErrNotMember] or
 // [ErrDataTooLarge].
 func (m *Member) UpdateData(patch Data) error {
+	limit := m.group.registry.limits().UserDataBytes
 	m.group.mu.Lock()
 	defer m.group.mu.Unlock()
 	if m.left {
 		return ErrNotMember
 	}
 	merged := m.data.Merge(patch)
-	if merged.size() > maxMemberDataBytes {
+	if merged.size() > limit {
 		return ErrDataTooLarge
 	}
 	m.data = merged

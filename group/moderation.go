@@ -29,12 +29,9 @@ const (
 func (g *Group) SetPermission(target string, c PermissionChange) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m, ok := g.members[target]
-	if !ok {
-		return ErrNoSuchUser
-	}
-	if m.kind != WebSocketMember {
-		return ErrNotRealUser
+	m, err := g.webSocketMemberLocked(target, ErrNotRealUser)
+	if err != nil {
+		return err
 	}
 	g.permitLocked(m, m.changedPermissions(c))
 	g.autoRulesLocked()

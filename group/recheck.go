@@ -74,7 +74,7 @@ func (g *Group) recheckLocked() {
 
 // permitLocked gives m other permissions, and tells everybody.
 func (g *Group) permitLocked(m *Member, p Permissions) {
-	m.permissions = p
+	m.setPermissionsLocked(p)
 	m.post(NewEvent(g, PermissionsChanged{
 		Permissions: m.permissions,
 		Status:      g.statusLocked(),

@@ -14,6 +14,7 @@ import "sync"
 type Mailbox[T any] struct {
 	limit int
 	wake  chan struct{}
+	call  func() // instead of wake, unless nil
 
 	mu       sync.Mutex // guards the fields below
 	items    []T
@@ -21,9 +22,20 @@ type Mailbox[T any] struct {
 	closed   bool
 }
 
+// kept is how many items an empty mailbox keeps memory for: most mailboxes are
+// silent most of the time.
+const kept = 16
+
 // New returns an empty mailbox that holds up to limit items, at least one.
 func New[T any](limit int) *Mailbox[T] {
 	return &Mailbox[T]{limit: max(limit, 1), wake: make(chan struct{}, 1)}
+}
+
+// NewCalling returns an empty mailbox that calls call after each post instead of
+// making Wake ready. It is called by whoever posts, under whatever locks that one
+// holds, and so must neither block nor take locks.
+func NewCalling[T any](limit int, call func()) *Mailbox[T] {
+	return &Mailbox[T]{limit: max(limit, 1), call: call}
 }
 
 // Post appends item and wakes the consumer. It reports whether the item was
@@ -38,6 +50,10 @@ func (m *Mailbox[T]) Post(item T) bool {
 	}
 	m.mu.Unlock()
 
+	if m.call != nil {
+		m.call()
+		return taken
+	}
 	select {
 	case m.wake <- struct{}{}:
 	default:
@@ -57,6 +73,9 @@ func (m *Mailbox[T]) Take(buf []T) (items []T, overflow bool) {
 	buf = append(buf, m.items...)
 	clear(m.items)
 	m.items = m.items[:0]
+	if cap(m.items) > kept {
+		m.items = nil
+	}
 	return buf, m.overflow
 }
 

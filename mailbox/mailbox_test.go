@@ -83,3 +83,29 @@ func TestConcurrentPostsKeepEachProducersOrder(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestMailboxCallsAfterEachPost(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	m := NewCalling[int](2, func() { calls++ })
+	for i := range 3 { // there is room for two
+		m.Post(i)
+	}
+	if calls != 3 {
+		t.Errorf("%d calls, want 3: who is told of a loss must be told", calls)
+	}
+	if got, overflow := m.Take(nil); !slices.Equal(got, []int{0, 1}) || !overflow {
+		t.Errorf("Take() = %v, %v, want [0 1], true", got, overflow)
+	}
+}
+
+func TestEmptyMailboxKeepsLittleMemory(t *testing.T) {
+	t.Parallel()
+	m := New[int](1000)
+	for i := range 1000 {
+		m.Post(i)
+	}
+	if got, _ := m.Take(nil); len(got) != 1000 || cap(m.items) > kept {
+		t.Errorf("took %d items and kept memory for %d, want 1000 and at most %d", len(got), cap(m.items), kept)
+	}
+}

@@ -32,6 +32,7 @@ var _ udpmux.Receiver = (*ingress)(nil)
 // sourceState is what is known of a source by those who protect it.
 type sourceState struct {
 	ssrc    uint32
+	direct  bool   // packets are taken past Pion
 	highest uint64 // greatest packet index so far (RFC 3711 §3.3.1)
 	replay  srtp.Replay
 }
@@ -86,6 +87,9 @@ func (g *ingress) ReceiveRTP(b []byte, burst *udpsocket.Batch) bool {
 	}
 	s := &in.source
 	index := srtp.EstimateIndex(s.highest, h.sequence)
+	if !s.direct && index != s.highest+1 {
+		return false // Pion has yet to deliver what came before
+	}
 	if !s.replay.Fresh(index) {
 		return true
 	}
@@ -95,6 +99,7 @@ func (g *ingress) ReceiveRTP(b []byte, burst *udpsocket.Batch) bool {
 		return true
 	}
 	s.accept(index)
+	s.direct = true
 	in.header = h
 	in.take(n, rtptime.Now(), burst)
 	return index%pionStride != 0 // Pion's copy will be a duplicate

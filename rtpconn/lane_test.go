@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"galene/srtp"
 	"galene/udpmux"
 	"galene/udpsocket"
 )
@@ -230,4 +231,73 @@ func TestKeysAreForgottenWithTheConnection(t *testing.T) {
 
 func allZero(b []byte) bool {
 	return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 })
+}
+
+func TestLaneTakesOverWhenPionHasDeliveredWhatCameBefore(t *testing.T) {
+	t.Parallel()
+	keys, err := srtp.DeriveKeys(testSecrets(), srtp.AEAD_AES_128_GCM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := keys.NewSealer(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opener, err := keys.NewOpener(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	track := newBareUpTrack(t, "vp8")
+	sink := newCollector()
+	if err := track.AddSink(sink); err != nil {
+		t.Fatal(err)
+	}
+	g := &ingress{up: track.up}
+	in := &ingest{track: track}
+	g.add(1234, in)
+	g.open(opener)
+
+	plain := func(n uint16) []byte {
+		p := vp8.packet(uint32(n), 0, n == 0)
+		p.SSRC, p.PayloadType = 1234, 96
+		raw, err := p.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	const first = 100
+	fromSocket := func(n uint16) bool {
+		raw := plain(first + n)
+		sealed := sealer.Seal(nil, raw[:rtpFixedHeader], raw[rtpFixedHeader:], 1234, uint64(first+n))
+		taken := g.ReceiveRTP(sealed, nil)
+		g.EndBurst(nil)
+		return taken
+	}
+	g.receive(in, plain(first))
+	if fromSocket(5) || fromSocket(6) {
+		t.Error("packets overtake those that wait in Pion")
+	}
+	for n := uint16(1); n < 7; n++ {
+		g.receive(in, plain(first+n))
+	}
+	for n := uint16(7); n < 20; n++ {
+		if !fromSocket(n) {
+			t.Errorf("packet %d is left to Pion", n)
+		}
+	}
+	if fromSocket(30); !fromSocket(31) { // with a gap
+		t.Error("a loss takes the source away from the lane")
+	}
+	last := int64(-1)
+	for len(sink.packets) > 0 {
+		got := <-sink.packets
+		if got.Sequence <= last {
+			t.Errorf("packet %d comes after %d", got.Sequence, last)
+		}
+		last = got.Sequence
+	}
+	if uint16(last) != first+31 {
+		t.Errorf("the last packet is %d", uint16(last))
+	}
 }

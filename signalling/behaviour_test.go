@@ -48,6 +48,7 @@ func TestLongClientIDIsRefused(t *testing.T) {
 func TestPanicEndsOneClientOnly(t *testing.T) {
 	t.Parallel()
 	withBench(t, open, func(b *bench) {
+		b.panics = true
 		a := b.joined("a", "test", "anna", "x")
 		c := b.joined("c", "test", "carl", "")
 		c.send(`{"type":"offer","id":"s","sdp":"panic"}`)
@@ -91,8 +92,8 @@ func TestClientWhoseQueueIsFullIsDropped(t *testing.T) {
 		a := b.joined("a", "test", "anna", "x")
 		slow := b.joined("slow", "test", "bob", "")
 		close(slow.pipe.stuck)
-		for range 22 {
-			a.send(`{"type":"chat","noecho":true,"value":"x"}`)
+		for range 22 { // each too long to be written in passing
+			a.send(`{"type":"chat","noecho":true,"value":%q}`, strings.Repeat("x", littleWrite))
 		}
 		slow.expectEnd(0, "")
 		a.expect(`{"type":"user","kind":"delete","id":"slow","username":"bob"}`)
@@ -124,6 +125,37 @@ func TestQueueHasRoomForAJoinIntoALargeGroup(t *testing.T) {
 			}
 		}
 		c.expectNothing()
+	})
+}
+
+// Whatever a join has to tell comes in one piece, and so does what others are told.
+func TestJoinIsWrittenAtOnce(t *testing.T) {
+	t.Parallel()
+	withBench(t, open, func(b *bench) {
+		t := b.t
+		a := b.joined("a", "test", "anna", "x")
+		for i := range 10 {
+			a.send(`{"type":"chat","value":"%d"}`, i)
+			b.joined(fmt.Sprintf("m%d", i), "test", "bob", "")
+		}
+		c := b.greeted("c")
+		before, others := c.pipe.writeCount(), a.pipe.writeCount()
+		c.send(`{"type":"join","kind":"join","group":"test","username":"carl"}`)
+		messages := 0
+		for synctest.Wait(); ; messages++ {
+			if _, ok := c.pipe.received(); !ok {
+				break
+			}
+		}
+		if messages != 1+10+12 {
+			t.Errorf("%d messages, want joined, 10 of history and 12 members", messages)
+		}
+		if got := c.pipe.writeCount() - before; got != 1 {
+			t.Errorf("the newcomer's messages took %d writes, want 1", got)
+		}
+		if got := a.pipe.writeCount() - others; got != 1 {
+			t.Errorf("another member's news took %d writes, want 1", got)
+		}
 	})
 }
 
@@ -307,7 +339,7 @@ func TestShutdownTellsClients(t *testing.T) {
 		silent := b.client("silent")
 		synctest.Wait()
 		start := time.Now()
-		b.server.registry.Shutdown(farewell)
+		b.server.registry.Shutdown(Farewell)
 		b.server.Shutdown(t.Context())
 		if took := time.Since(start); took > flushTimeout+lingerTimeout {
 			t.Errorf("Shutdown took %v", took)
@@ -345,7 +377,7 @@ func TestShutdownDoesNotWaitForClientsThatHang(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		start := time.Now()
-		b.server.registry.Shutdown(farewell)
+		b.server.registry.Shutdown(Farewell)
 		b.server.Shutdown(ctx)
 		if took := time.Since(start); took != 100*time.Millisecond {
 			t.Errorf("Shutdown took %v, want 100 ms", took)

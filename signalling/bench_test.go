@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,20 +17,25 @@ import (
 
 	"galene/config"
 	"galene/group"
+	"galene/token"
 )
 
 // bench is a server with clients in memory, under a fake clock: everything that
 // can happen has happened before a client looks at what it has received.
 type bench struct {
-	t       *testing.T
-	server  *Server
-	engine  *fakeEngine
-	names   map[string]any // values bound by $NAME in patterns
-	clients map[string]*client
-	order   []*client
-	serving sync.WaitGroup
-	cancel  context.CancelFunc
-	ctx     context.Context
+	t      *testing.T
+	server *Server
+	engine *fakeEngine
+	// settings may be changed before clients connect.
+	settings *config.Settings
+	journal  *bytes.Buffer  // what was logged; to be read when nothing goes on
+	panics   bool           // a panic is expected
+	names    map[string]any // values bound by $NAME in patterns
+	clients  map[string]*client
+	order    []*client
+	serving  sync.WaitGroup
+	cancel   context.CancelFunc
+	ctx      context.Context
 }
 
 // client is one end of a memory pipe.
@@ -75,15 +81,23 @@ func writeGroup(t *testing.T, dir, name, contents string) {
 func newBench(t *testing.T, l Limits, dir string) *bench {
 	t.Helper()
 	settings := &config.Settings{}
-	log := slog.New(slog.DiscardHandler)
+	var journal bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&journal, nil))
+	tokens, err := token.Open(filepath.Join(t.TempDir(), "tokens.jsonl"), log)
+	if err != nil {
+		t.Fatal(err)
+	}
 	registry := group.NewRegistry(group.Options{
-		Directory: dir, Settings: func() *config.Settings { return settings }, Log: log,
+		Directory: dir, Settings: func() *config.Settings { return settings }, Tokens: tokens, Log: log,
 	})
 	b := &bench{
-		t: t, engine: &fakeEngine{},
+		t: t, engine: &fakeEngine{}, settings: settings, journal: &journal,
 		names: make(map[string]any), clients: make(map[string]*client),
 	}
-	b.server = newServer(Options{Registry: registry, Log: log, Limits: l}, b.engine)
+	b.server = newServer(Options{
+		Registry: registry, Log: log, Limits: l,
+		Configured: func() config.Limits { return settings.Limits },
+	}, b.engine)
 	b.ctx, b.cancel = context.WithCancel(t.Context())
 	return b
 }
@@ -92,6 +106,9 @@ func newBench(t *testing.T, l Limits, dir string) *bench {
 func (b *bench) stop() {
 	b.cancel()
 	b.serving.Wait()
+	if got := strings.Contains(b.journal.String(), "panic in session"); got != b.panics {
+		b.t.Errorf("a session panicked: %v, want %v; the log:\n%s", got, b.panics, b.journal)
+	}
 	if ups, downs := b.engine.open(); ups+downs > 0 {
 		b.t.Errorf("%d up and %d down connections are still open at the end", ups, downs)
 	}

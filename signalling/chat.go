@@ -56,8 +56,11 @@ func handleUserMessage(_ context.Context, s *session, m *Message) error {
 // forwarded is what others get of m. The sender is who the session knows it to
 // be, whatever the message says or leaves out.
 func (s *session) forwarded(m *Message, now time.Time) (*Message, error) {
-	if len(m.Value) > s.server.limits.ValueBytes {
+	switch {
+	case len(m.Value) > s.limits.ValueBytes:
 		return nil, errValueTooLong
+	case len(m.ID) > s.limits.MessageIDBytes, len(m.Kind) > s.limits.MessageIDBytes:
+		return nil, errLongMessageID
 	}
 	username := s.username()
 	return &Message{

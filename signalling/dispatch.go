@@ -106,7 +106,7 @@ func (s *session) greet(in inbound) error {
 	if m.Type != typeHandshake {
 		return errHandshakeFirst
 	}
-	if len(m.ID) > s.server.limits.ClientIDBytes {
+	if len(m.ID) > s.limits.ClientIDBytes {
 		return errLongClientID
 	}
 	s.id = m.ID

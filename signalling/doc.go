@@ -7,14 +7,17 @@
 //
 // # Ownership
 //
-// Each session has three goroutines. The session's own owns all of its state:
-// handlers, group events and media events run there, one after another. The
-// reader decodes messages and hands them over through a short channel, so that a
-// client that sends faster than it is served is held up by TCP. The writer owns
-// the sending side of the pipe and takes frames from a bounded queue; a client
-// that does not drain its queue is dropped, and nobody waits for it. Everything
-// that happens elsewhere arrives through mailboxes: posting to them blocks
-// nobody. A panic ends the session in which it happened and no other.
+// A session that is silent has one goroutine, the reader. It decodes messages and
+// hands them over through a short channel, so that a client that sends faster
+// than it is served is held up by TCP. What has arrived is handled in turns, of
+// which there is at most one at a time, on a goroutine that ends when there is
+// nothing more to do; the turns own all of the session's state. Handlers, group
+// events and media events run there, one after another. What they have to say is
+// written in one piece at the end of a step: by the turn itself if it is little,
+// and otherwise by a goroutine that lives until the queue is empty. The queue is
+// bounded; a client that does not drain it is dropped, and nobody else waits for
+// it. Everything that happens elsewhere arrives through mailboxes: posting to them
+// blocks nobody. A panic ends the session in which it happened and no other.
 //
 // # Specifications
 //

@@ -31,7 +31,7 @@ func handleAnswer(_ context.Context, s *session, m *Message) error {
 		s.sendClose(m.ID)
 		return nil
 	}
-	if len(m.SDP) > s.server.limits.SDPBytes {
+	if len(m.SDP) > s.limits.SDPBytes {
 		s.refuseDown(d)
 		return errLongSDP
 	}

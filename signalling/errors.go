@@ -35,6 +35,7 @@ var (
 	errGroupAction   = &userError{"unknown group action"}
 	errUserAction    = &userError{"unknown user action"}
 	errValueTooLong  = &userError{"message too long"}
+	errLongMessageID = &userError{"message id or kind is too long"}
 )
 
 // closeError ends a connection.

@@ -9,9 +9,7 @@ import (
 	"time"
 )
 
-// groupActions maps the kind of a groupaction to what happens. The token
-// actions check permissions by themselves, since they have replies of their
-// own.
+// groupActions maps the kind of a groupaction to what happens.
 var groupActions = map[string]action{
 	"clearchat": {"op", clearChat},
 	"lock":      {"op", lock},
@@ -22,9 +20,9 @@ var groupActions = map[string]action{
 	"record":   {"record", record},
 	"unrecord": {"record", unrecord},
 
-	"maketoken":  {"", tokenAction("token", "token")},
-	"edittoken":  {"", tokenAction("token", "op", "token")},
-	"listtokens": {"", tokenAction("tokenlist", "op", "token")},
+	"maketoken":  makeTokens(),
+	"edittoken":  editTokens(),
+	"listtokens": listTokens(),
 }
 
 func handleGroupAction(_ context.Context, s *session, m *Message) error {
@@ -97,29 +95,4 @@ func setGroupData(s *session, m *Message) error {
 	err = s.group.group.UpdateData(patch)
 	s.charge(dataSize(s.group.group.Data())) // everybody gets all of it
 	return tooMuch(err)
-}
-
-func record(*session, *Message) error {
-	return &userError{"recording is not available on this server"}
-}
-
-// unrecord ends no recording, since there is none; nobody minds.
-func unrecord(*session, *Message) error { return nil }
-
-// tokenAction returns the action that refuses a token operation, which needs
-// some permissions, in the form in which clients expect a reply to it.
-func tokenAction(reply string, permissions ...string) func(*session, *Message) error {
-	return func(s *session, _ *Message) error {
-		refusal := &Message{
-			Type: typeUserMessage, Kind: reply, Privileged: true,
-			Error: "error", Value: text("tokens are not available on this server"),
-		}
-		for _, p := range permissions {
-			if !s.may(p) {
-				refusal.Error, refusal.Value = "not-authorised", text("not authorised")
-			}
-		}
-		s.send(refusal)
-		return nil
-	}
 }

@@ -3,10 +3,13 @@ package signalling
 import (
 	"cmp"
 	"time"
+
+	"galene/config"
 )
 
 // Limits bounds what one client may make the server hold or do. A field that is
-// zero stands for its default.
+// zero stands for its default. Some of them are the administrator's to choose, see
+// [config.Limits].
 type Limits struct {
 	// MessageBytes is the longest message that a client may send: 1 MiB.
 	MessageBytes int64
@@ -14,6 +17,8 @@ type Limits struct {
 	ClientIDBytes int
 	// StreamIDBytes is the longest stream id or label: 256.
 	StreamIDBytes int
+	// MessageIDBytes is the longest id or kind of a chat or user message: 255.
+	MessageIDBytes int
 	// ValueBytes is the longest value of a chat or user message: as long as
 	// a message may be.
 	ValueBytes int
@@ -33,6 +38,8 @@ type Limits struct {
 	// QueueMessages and QueueBytes bound what waits to be sent to a client,
 	// enough for a join into a group of a thousand: 8192 and 16 MiB.
 	QueueMessages, QueueBytes int
+	// Connections is how many WebSockets there may be from one address: 1024.
+	Connections int
 	// Events bounds how many group events, and how many media events, wait
 	// for a session: 8192.
 	Events int
@@ -59,19 +66,34 @@ const (
 	failureDelay     = 200 * time.Millisecond // before a refusal of credentials
 )
 
+// configured replaces what the administrator has chosen.
+func (l Limits) configured(c config.Limits) Limits {
+	l.MessageBytes = cmp.Or(int64(c.MessageBytes), l.MessageBytes)
+	l.ValueBytes = cmp.Or(c.ChatBytes, l.ValueBytes)
+	l.SDPBytes = cmp.Or(c.SDPBytes, l.SDPBytes)
+	l.Streams = cmp.Or(c.StreamsPerClient, l.Streams)
+	l.MessageBurst = cmp.Or(c.MessageBurst, l.MessageBurst)
+	l.MessageRate = cmp.Or(c.MessagesPerSecond, l.MessageRate)
+	l.Connections = cmp.Or(c.ConnectionsPerAddress, l.Connections)
+	return l
+}
+
 func (l Limits) withDefaults() Limits {
-	l.MessageBytes = cmp.Or(l.MessageBytes, 1<<20)
+	l.MessageBytes = cmp.Or(l.MessageBytes, int64(config.Limits{}.WithDefaults().MessageBytes))
+	usual := config.Limits{MessageBytes: int(l.MessageBytes)}.WithDefaults()
 	l.ClientIDBytes = cmp.Or(l.ClientIDBytes, 255)
 	l.StreamIDBytes = cmp.Or(l.StreamIDBytes, 256)
-	l.ValueBytes = cmp.Or(l.ValueBytes, int(l.MessageBytes))
-	l.SDPBytes = cmp.Or(l.SDPBytes, 128<<10)
-	l.Streams = cmp.Or(l.Streams, 16)
+	l.ValueBytes = cmp.Or(l.ValueBytes, usual.ChatBytes)
+	l.SDPBytes = cmp.Or(l.SDPBytes, usual.SDPBytes)
+	l.Streams = cmp.Or(l.Streams, usual.StreamsPerClient)
 	l.RequestLabels = cmp.Or(l.RequestLabels, 256)
-	l.MessageBurst = cmp.Or(l.MessageBurst, 1000)
-	l.MessageRate = cmp.Or(l.MessageRate, 200)
+	l.MessageBurst = cmp.Or(l.MessageBurst, usual.MessageBurst)
+	l.MessageRate = cmp.Or(l.MessageRate, usual.MessagesPerSecond)
 	l.FloodTime = cmp.Or(l.FloodTime, 30*time.Second)
 	l.QueueMessages = cmp.Or(l.QueueMessages, 8192)
-	l.QueueBytes = cmp.Or(l.QueueBytes, 16<<20)
+	l.QueueBytes = cmp.Or(l.QueueBytes, max(16<<20, 4*int(l.MessageBytes)))
+	l.Connections = cmp.Or(l.Connections, usual.ConnectionsPerAddress)
+	l.MessageIDBytes = cmp.Or(l.MessageIDBytes, 255)
 	l.Events = cmp.Or(l.Events, 8192)
 	return l
 }

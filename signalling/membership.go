@@ -47,7 +47,7 @@ func (s *session) join(ctx context.Context, m *Message) error {
 	if s.group != nil {
 		return errJoinedAlready
 	}
-	box := mailbox.New[*group.Event](s.server.limits.Events)
+	box := mailbox.NewCalling[*group.Event](s.limits.Events, s.turns.call)
 	joined, err := s.server.registry.Join(ctx, m.Group,
 		group.Credentials{
 			Username: m.Username, Password: m.Password, Token: m.Token,

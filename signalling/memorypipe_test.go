@@ -17,6 +17,7 @@ type memoryPipe struct {
 
 	mu      sync.Mutex // guards the fields below
 	out     [][]byte   // from the server
+	writes  int        // how many there were
 	code    int        // of the close frame; 0 if there is none
 	reason  string
 	isCut   bool
@@ -51,7 +52,7 @@ func (p *memoryPipe) Read() ([]byte, error) {
 	}
 }
 
-func (p *memoryPipe) Write(frame []byte, deadline time.Time) error {
+func (p *memoryPipe) Write(messages [][]byte, deadline time.Time) error {
 	select {
 	case <-p.stuck:
 		timer := time.NewTimer(time.Until(deadline))
@@ -68,7 +69,10 @@ func (p *memoryPipe) Write(frame []byte, deadline time.Time) error {
 	if p.isCut || p.code != 0 {
 		return ErrGone
 	}
-	p.out = append(p.out, slices.Clone(frame))
+	p.writes++
+	for _, m := range messages {
+		p.out = append(p.out, slices.Clone(m))
+	}
 	select {
 	case p.written <- struct{}{}:
 	default:
@@ -110,6 +114,12 @@ func (p *memoryPipe) received() (frame []byte, ok bool) {
 	frame = p.out[0]
 	p.out = p.out[1:]
 	return frame, true
+}
+
+func (p *memoryPipe) writeCount() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.writes
 }
 
 // end tells how the server ended the connection: with a code, or with 0 if it

@@ -43,7 +43,7 @@ func handleOffer(_ context.Context, s *session, m *Message) error {
 
 // checkOffer checks what does not need a look at the description.
 func (s *session) checkOffer(m *Message) error {
-	limits := s.server.limits
+	limits := s.limits
 	_, renegotiation := s.ups[m.ID]
 	switch {
 	case !s.may("present"):

@@ -7,16 +7,16 @@ import (
 )
 
 // Pipe carries messages to and from one client. Read is called by one
-// goroutine, Write and Close by another one; Cut may be called by any, at any
-// time and more than once.
+// goroutine at a time; so are Write and Close, together. Cut may be called
+// by any, at any time and more than once.
 type Pipe interface {
 	// Read returns the next message. Its errors are permanent: [ErrClosed]
 	// when the client said goodbye, [ErrTooBig] when a message was longer than
 	// allowed, and otherwise one that wraps [ErrGone].
 	Read() ([]byte, error)
-	// Write sends one message, which it does not keep. Once it has failed the
-	// pipe is of no further use.
-	Write(frame []byte, deadline time.Time) error
+	// Write sends messages, which it does not keep, in one go if possible. Once
+	// it has failed the pipe is of no further use.
+	Write(messages [][]byte, deadline time.Time) error
 	// Close says goodbye: nothing is written afterwards. Reading goes on
 	// until the client has answered or the deadline has passed. The reason
 	// is cut to what fits into a close frame.

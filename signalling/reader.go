@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// read decodes the client's messages and hands them to run, until there is
+// read decodes the client's messages and hands them to the turns, until there is
 // nothing more to read. It reports false if the connection broke, so that
 // nobody is there to hear what is still to be said.
 func (s *session) read() (orderly bool) {
 	defer s.recovered("read")
-	rate := newThrottle(s.server.limits, time.Now())
+	rate := newThrottle(s.limits, time.Now())
 	for {
 		frame, err := s.pipe.Read()
 		if err != nil {
@@ -39,10 +39,11 @@ func (s *session) read() (orderly bool) {
 	return s.linger()
 }
 
-// deliver hands in to run; it reports false when run takes nothing any more.
+// deliver hands in to the turns; it reports false when nothing is taken any more.
 func (s *session) deliver(in inbound) bool {
 	select {
 	case s.in <- in:
+		s.turns.call()
 		return true
 	case <-s.over:
 		return false

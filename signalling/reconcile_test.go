@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -100,7 +101,7 @@ func TestWhoCannotSeeAStreamStillHearsIt(t *testing.T) {
 
 // member returns a session that is in a group of which the test tells it.
 func memberSession(b *bench) *session {
-	s := newSession(b.server, newMemoryPipe(), "")
+	s := newSession(context.Background(), b.server, b.server.limits(), newMemoryPipe(), "")
 	s.id, s.state = "me", member
 	s.group = &membership{
 		mailbox:  mailbox.New[*group.Event](2),

@@ -14,12 +14,12 @@ func handleRequest(_ context.Context, s *session, m *Message) error {
 	if s.group == nil || m.Request != nil && json.Unmarshal(m.Request, &lists) != nil {
 		return errBadRequest
 	}
-	if len(lists) > s.server.limits.RequestLabels {
+	if len(lists) > s.limits.RequestLabels {
 		return errManyLabels
 	}
 	s.group.requests = make(map[string]wish, len(lists))
 	for label, words := range lists {
-		if len(label) <= s.server.limits.StreamIDBytes { // as streams' labels are
+		if len(label) <= s.limits.StreamIDBytes { // as streams' labels are
 			s.group.requests[label] = wishOf(words)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"galene/config"
 	"galene/group"
 	"galene/rtpconn"
 )
@@ -25,8 +26,14 @@ type Options struct {
 	RTCConfiguration func(client string) any
 	// Log takes what operators should know; nil is [slog.Default].
 	Log *slog.Logger
+	// Recorder records groups; without one, they cannot be recorded.
+	Recorder Recorder
 	// Limits bounds what a client may do.
 	Limits Limits
+	// Configured returns what the administrator has chosen instead of some
+	// Limits, for each new client. It may be called by any goroutine; nil
+	// stands for nothing.
+	Configured func() config.Limits
 }
 
 // Server serves the protocol to any number of clients. Its methods may be
@@ -37,10 +44,13 @@ type Server struct {
 	engine           mediaEngine
 	rtcConfiguration func(client string) any
 	log              *slog.Logger
-	limits           Limits
+	recorder         Recorder
+	limits           func() Limits
 	upgrader         *websocket.Upgrader
+	buffers          *buffers
 
-	running sync.WaitGroup // sessions; added to under mu only
+	addresses addresses
+	running   sync.WaitGroup // sessions; added to under mu only
 
 	mu       sync.Mutex // guards the fields below
 	sessions map[*session]struct{}
@@ -60,13 +70,18 @@ func newServer(o Options, e mediaEngine) *Server {
 	if o.RTCConfiguration == nil {
 		o.RTCConfiguration = func(string) any { return struct{}{} }
 	}
+	if o.Configured == nil {
+		o.Configured = func() config.Limits { return config.Limits{} }
+	}
 	return &Server{
 		registry:         o.Registry,
 		engine:           e,
 		rtcConfiguration: o.RTCConfiguration,
 		log:              o.Log,
-		limits:           o.Limits.withDefaults(),
+		recorder:         o.Recorder,
+		limits:           func() Limits { return o.Limits.configured(o.Configured()).withDefaults() },
 		upgrader:         newUpgrader(),
+		buffers:          new(buffers),
 		sessions:         make(map[*session]struct{}),
 	}
 }
@@ -75,7 +90,15 @@ func newServer(o Options, e mediaEngine) *Server {
 // ended: its membership, its streams, all goroutines. It owns p. When ctx ends
 // the client is dropped. The address is what operators who ask for it are told.
 func (s *Server) Serve(ctx context.Context, p Pipe, address string) {
-	session := newSession(s, p, address)
+	if session := s.admit(ctx, s.limits(), p, address); session != nil {
+		s.serve(session)
+	}
+}
+
+// admit makes a session for a client, or turns it away and returns nil if the
+// server is about to end.
+func (s *Server) admit(ctx context.Context, l Limits, p Pipe, address string) *session {
+	session := newSession(ctx, s, l, p, address)
 	s.mu.Lock()
 	refused := s.stopping
 	if !refused {
@@ -83,18 +106,26 @@ func (s *Server) Serve(ctx context.Context, p Pipe, address string) {
 		s.running.Add(1)
 	}
 	s.mu.Unlock()
-	if refused {
-		_ = p.Close(websocket.CloseNormalClosure, farewell, time.Now().Add(writeTimeout))
-		p.Cut()
-		return
+	if !refused {
+		return session
 	}
+	session.unbind()
+	session.giveUp()
+	_ = p.Close(websocket.CloseNormalClosure, Farewell, time.Now().Add(writeTimeout))
+	p.Cut()
+	return nil
+}
+
+// serve runs a session that was admitted.
+func (s *Server) serve(session *session) {
 	defer func() {
 		s.mu.Lock()
 		delete(s.sessions, session)
 		s.mu.Unlock()
+		s.addresses.leave(session.counted)
 		s.running.Done()
 	}()
-	session.run(ctx)
+	session.run()
 }
 
 // Sessions is how many clients are being served, members of a group or not.

@@ -18,23 +18,30 @@ import (
 type session struct {
 	// Immutable.
 	server  *Server
+	limits  Limits // as they were when the client came
 	pipe    Pipe
 	address string
+	counted string // the address that has the connection in its count; may be empty
 	out     *writer
 	in      chan inbound                 // from the reader
 	media   *mailbox.Mailbox[mediaEvent] // from connections
-	stop    chan struct{}                // closed when the server shuts down
+	turns   *duty                        // handles what there is
 	over    chan struct{}                // closed when nothing is handled any more
+	giveUp  context.CancelFunc           // ends what is done on behalf of the client
+	unbind  func() bool                  // from the context of whoever serves the client
 
 	// Any goroutine.
-	charged atomic.Int64 // bytes that earlier messages of the client are found to have cost
+	charged  atomic.Int64 // bytes that earlier messages of the client are found to have cost
+	overdue  atomic.Bool  // the clock has gone off
+	stopping atomic.Bool  // the server shuts down
 
-	// Owned by run and what it calls.
+	// Owned by the turns.
 	log     *slog.Logger
 	state   state
 	id      string      // the client's, from its handshake
 	group   *membership // nil unless the state is member
 	ups     map[string]*upStream
+	clock   *time.Timer    // tells when to look whether the client lives
 	heard   time.Time      // when the latest message came
 	end     error          // why the session ends; nil while it goes on
 	queued  int            // bytes that were queued for the client
@@ -49,118 +56,158 @@ type inbound struct {
 	err     error
 }
 
-// readAhead is how many messages are decoded before they are needed.
-const readAhead = 4
+const (
+	// readAhead is how many messages are decoded before they are needed.
+	readAhead = 4
+	// keptEvents is how many events memory is kept for.
+	keptEvents = 8
+)
 
 // errPanicked is why a session ends in which there was a mistake of ours.
 var errPanicked = errors.New("signalling: panic")
 
-func newSession(server *Server, p Pipe, address string) *session {
-	return &session{
+// newSession prepares for a client, who is dropped when ctx ends. The caller calls
+// run.
+func newSession(ctx context.Context, server *Server, limits Limits, p Pipe, address string) *session {
+	s := &session{
 		server:  server,
+		limits:  limits,
 		pipe:    p,
 		address: address,
-		out:     newWriter(p, server.limits),
 		in:      make(chan inbound, readAhead),
-		media:   mailbox.New[mediaEvent](server.limits.Events),
-		stop:    make(chan struct{}),
+		turns:   newDuty(),
 		over:    make(chan struct{}),
 		log:     server.log.With("address", address),
 		ups:     make(map[string]*upStream),
 	}
-}
-
-// run serves the client until it is gone and everything of it has ended. When
-// ctx ends the client is dropped.
-func (s *session) run(ctx context.Context) {
-	defer context.AfterFunc(ctx, s.out.drop)()
 	// Whatever waits for something on behalf of a client that is gone gives up.
 	work, giveUp := context.WithCancel(ctx)
-	defer giveUp()
+	s.giveUp = giveUp
+	s.out = newWriter(s.pipe, limits, func() {
+		giveUp()
+		s.turns.call()
+	}, func(r any) { s.logPanic("write", r) })
+	s.media = mailbox.NewCalling[mediaEvent](limits.Events, s.turns.call)
+	s.turns.do = func() bool { return s.turn(work) }
+	s.unbind = context.AfterFunc(ctx, s.out.drop)
+	return s
+}
 
-	var helpers sync.WaitGroup
-	helpers.Go(func() {
-		if !s.read() {
-			giveUp()
-		}
-	})
-	helpers.Go(func() {
-		defer giveUp()
-		defer s.recovered("write")
-		s.out.run()
-	})
-
-	s.loop(work)
-	s.sayGoodbye()
-	close(s.over)
-	s.cleanUp()
-	helpers.Wait()
+// run serves the client until it is gone and everything of it has ended. The
+// calling goroutine is the one that reads, and the only one of a client while it
+// is silent.
+func (s *session) run() {
+	defer s.giveUp()
+	defer s.unbind()
+	s.turns.call()
+	if !s.read() {
+		s.giveUp()
+	}
+	<-s.turns.done
+	<-s.out.done
 	s.pipe.Cut()
+}
+
+// stop tells the session that the server shuts down. Any goroutine.
+func (s *session) stop() {
+	s.stopping.Store(true)
+	s.turns.call()
 }
 
 // recovered ends the session, and nothing else, after a panic in what.
 func (s *session) recovered(what string) {
 	if r := recover(); r != nil {
-		s.server.log.Error("panic in session", "in", what, "panic", fmt.Sprint(r),
-			"address", s.address, "stack", string(debug.Stack()))
+		s.logPanic(what, r)
 		s.out.drop()
 	}
 }
 
-// loop handles what arrives, one thing after another, until the session ends.
-func (s *session) loop(ctx context.Context) {
+// logPanic is called by whoever has recovered r, on the same stack.
+func (s *session) logPanic(what string, r any) {
+	s.server.log.Error("panic in session", "in", what, "panic", fmt.Sprint(r),
+		"address", s.address, "stack", string(debug.Stack()))
+}
+
+// turn handles what has arrived, one thing after another, and ends the session
+// when its time has come; then it reports false.
+func (s *session) turn(ctx context.Context) (more bool) {
+	if s.clock == nil {
+		s.clock = time.AfterFunc(handshakeTimeout, func() {
+			s.overdue.Store(true)
+			s.turns.call()
+		})
+	}
+	s.handle(ctx)
+	if s.end == nil {
+		return true
+	}
+	s.clock.Stop()
+	s.sayGoodbye()
+	close(s.over)
+	s.cleanUp()
+	return false
+}
+
+func (s *session) handle(ctx context.Context) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("panic in session", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			s.logPanic("turn", r)
 			s.end = errPanicked
 		}
 	}()
-	clock := time.NewTicker(handshakeTimeout) // and scanInterval once greeted
-	defer clock.Stop()
-	for s.end == nil {
-		s.step(ctx, clock)
-		s.drain()
+	for acted := true; acted && s.end == nil; {
+		acted = s.step(ctx)
+		acted = s.drain() || acted
+		s.out.flush()
 	}
 }
 
-// always is ready to be received from.
-var always = func() <-chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
-
-func (s *session) step(ctx context.Context, clock *time.Ticker) {
-	var events, work <-chan struct{}
-	if s.group != nil {
-		events = s.group.mailbox.Wake()
-		if len(s.group.dirty) > 0 {
-			work = always
-		}
+// step does at most one thing of each kind, so that none keeps the others
+// waiting. It reports whether there was anything.
+func (s *session) step(ctx context.Context) (acted bool) {
+	switch {
+	case isClosed(s.out.done):
+		s.end = errDropped
+		return true
+	case s.stopping.Load():
+		s.shutDown()
+		return true
+	case s.overdue.Swap(false):
+		s.checkAlive(time.Now())
+		s.clock.Reset(scanInterval)
+		acted = true
+	}
+	if s.group != nil && len(s.group.dirty) > 0 && s.end == nil {
+		s.reconcileNext()
+		acted = true
 	}
 	select {
 	case in := <-s.in:
-		s.receive(ctx, in, clock)
-	case <-events: // drained below
-	case <-s.media.Wake():
-	case <-work:
-		s.reconcileNext()
-	case now := <-clock.C:
-		s.checkAlive(now)
-	case <-s.stop:
-		s.shutDown()
-	case <-s.out.done:
-		s.end = errDropped
+		if s.end == nil {
+			s.receive(ctx, in)
+		}
+		acted = true
+	default:
+	}
+	return acted
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
 // receive handles what the reader has read.
-func (s *session) receive(ctx context.Context, in inbound, clock *time.Ticker) {
+func (s *session) receive(ctx context.Context, in inbound) {
 	s.heard = time.Now()
 	switch {
 	case s.state == connected:
 		s.report(s.greet(in))
-		clock.Reset(scanInterval)
+		s.clock.Reset(scanInterval)
 	case in.err != nil:
 		s.report(in.err)
 	default:
@@ -168,13 +215,15 @@ func (s *session) receive(ctx context.Context, in inbound, clock *time.Ticker) {
 	}
 }
 
-// drain handles the events that have been posted.
-func (s *session) drain() {
+// drain handles the events that have been posted. It reports whether there were
+// any.
+func (s *session) drain() (acted bool) {
 	if s.group != nil && s.end == nil {
-		s.drainGroup(s.group)
+		acted = s.drainGroup(s.group)
 	}
 	var lost bool
-	s.news, lost = s.media.Take(s.news[:0])
+	s.news, lost = s.media.Take(kept(s.news))
+	acted = acted || len(s.news) > 0
 	for _, ev := range s.news {
 		if s.end == nil {
 			s.handleMedia(ev)
@@ -185,11 +234,20 @@ func (s *session) drain() {
 		s.log.Warn("media events lost, dropping the client")
 		s.end = errDropped
 	}
+	return acted
 }
 
-func (s *session) drainGroup(in *membership) {
+// kept is the memory of events that were handled, unless it is much.
+func kept[T any](events []T) []T {
+	if cap(events) > keptEvents {
+		return nil
+	}
+	return events[:0]
+}
+
+func (s *session) drainGroup(in *membership) (acted bool) {
 	var lost bool
-	s.posted, lost = in.mailbox.Take(s.posted[:0])
+	s.posted, lost = in.mailbox.Take(kept(s.posted))
 	for _, ev := range s.posted {
 		if s.end != nil {
 			break
@@ -204,6 +262,7 @@ func (s *session) drainGroup(in *membership) {
 		s.log.Warn("group events lost, dropping the client")
 		s.end = errDropped
 	}
+	return len(s.posted) > 0
 }
 
 // report tells the client what went wrong, and ends the session unless the

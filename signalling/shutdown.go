@@ -6,8 +6,9 @@ import (
 	"galene/group"
 )
 
-// farewell is what clients are told when the server stops.
-const farewell = "server is shutting down"
+// Farewell is what clients are told when the server stops: it is the text for
+// [group.Registry.Shutdown].
+const Farewell = "server is shutting down"
 
 // Shutdown ends all sessions and refuses new ones. It is called after
 // [group.Registry.Shutdown], which has told the members of groups why; clients
@@ -16,7 +17,7 @@ const farewell = "server is shutting down"
 // the connections that are left, and still waits for their sessions.
 func (s *Server) Shutdown(ctx context.Context) {
 	for _, session := range s.refuseNew() {
-		close(session.stop)
+		session.stop()
 	}
 	done := make(chan struct{})
 	go func() {
@@ -59,8 +60,8 @@ func (s *session) shutDown() {
 	switch {
 	case s.end != nil:
 	case s.group != nil:
-		s.kicked(group.Kicked{Message: farewell, Reason: farewell})
+		s.kicked(group.Kicked{Message: Farewell, Reason: Farewell})
 	default:
-		s.end = &closeError{code: 1000, reason: farewell}
+		s.end = &closeError{code: 1000, reason: Farewell}
 	}
 }

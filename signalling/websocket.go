@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +15,8 @@ import (
 // Sizes and times of WebSockets. Most messages are short, and most clients
 // silent: the buffer for reading is small, and those for writing are shared.
 const (
-	readBufferSize  = 2 << 10
-	writeBufferSize = 4 << 10
+	readBufferSize  = 512
+	writeBufferSize = 512 // of control frames
 	upgradeTimeout  = 30 * time.Second
 	// controlSpacing is the least time between two pings or pongs that are
 	// read: they are not messages, and so not bounded with them.
@@ -34,30 +35,46 @@ func newUpgrader() *websocket.Upgrader {
 	}
 }
 
-// ServeWebSocket upgrades a request and serves the client until it is gone and
-// everything of it has ended. A request that is no upgrade is answered with
-// 400. The caller has checked the origin.
+// ServeWebSocket upgrades a request and serves the client. It returns when the
+// client has its answer, so that what the HTTP server keeps for a request is
+// given back; [Server.Shutdown] ends and awaits what goes on. A request that is
+// no upgrade is answered with 400, and one too many from its address with 429. The caller has checked the origin.
 func (s *Server) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
-	c, err := s.upgrader.Upgrade(w, r, nil)
-	if err != nil {
-		s.log.Debug("not a websocket", "address", r.RemoteAddr, "error", err)
+	limits, address := s.limits(), r.RemoteAddr
+	if !s.addresses.enter(address, limits.Connections) {
+		s.log.Warn("too many connections from one address", "address", address)
+		http.Error(w, "too many connections from your address", http.StatusTooManyRequests)
 		return
 	}
-	s.Serve(r.Context(), newWebSocket(c, s.limits.MessageBytes), r.RemoteAddr)
+	c, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		s.log.Debug("not a websocket", "address", address, "error", err)
+		s.addresses.leave(address)
+		return
+	}
+	p := newWebSocket(c, limits.MessageBytes, s.buffers)
+	session := s.admit(context.WithoutCancel(r.Context()), limits, p, address)
+	if session == nil {
+		s.addresses.leave(address)
+		return
+	}
+	session.counted = address
+	go s.serve(session)
 }
 
 // webSocket is the pipe of a WebSocket.
 type webSocket struct {
-	conn   *websocket.Conn
-	ending chan struct{} // closed by the first Close or Cut
-	ends   sync.Once
+	conn    *websocket.Conn
+	buffers *buffers
+	ending  chan struct{} // closed by the first Close or Cut
+	ends    sync.Once
 }
 
-func newWebSocket(c *websocket.Conn, limit int64) *webSocket {
+func newWebSocket(c *websocket.Conn, limit int64, b *buffers) *webSocket {
 	c.SetReadLimit(limit)
 	// The session answers a close frame, after what it has yet to say.
 	c.SetCloseHandler(func(int, string) error { return nil })
-	w := &webSocket{conn: c, ending: make(chan struct{})}
+	w := &webSocket{conn: c, buffers: b, ending: make(chan struct{})}
 	pong := c.PingHandler()
 	c.SetPingHandler(func(data string) error { return w.pace(func() error { return pong(data) }) })
 	c.SetPongHandler(func(string) error { return w.pace(func() error { return nil }) })
@@ -104,11 +121,20 @@ func (w *webSocket) discard() {
 	}
 }
 
-func (w *webSocket) Write(frame []byte, deadline time.Time) error {
-	if err := w.conn.SetWriteDeadline(deadline); err != nil {
+// Write frames the messages (RFC 6455 §5.2) and hands all of them to the system
+// at once. Whoever answers pings may write at the same time; each write is done
+// as a whole.
+func (w *webSocket) Write(messages [][]byte, deadline time.Time) error {
+	buffer := w.buffers.get()
+	defer w.buffers.put(buffer)
+	for _, m := range messages {
+		buffer.bytes = appendFrame(buffer.bytes, m)
+	}
+	c := w.conn.NetConn()
+	if err := c.SetWriteDeadline(deadline); err != nil {
 		return fmt.Errorf("%w: %w", ErrGone, err)
 	}
-	if err := w.conn.WriteMessage(websocket.TextMessage, frame); err != nil {
+	if _, err := c.Write(buffer.bytes); err != nil {
 		return fmt.Errorf("%w: %w", ErrGone, err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -288,6 +289,35 @@ func (s *Server) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sessions)
+}
+
+// A client in a group that is silent has one goroutine: the one that reads.
+func TestSilentWebSocketTakesOneGoroutine(t *testing.T) { // not parallel: it counts goroutines
+	_, url := newWebSocketServer(t)
+	const clients = 50
+	before := runtime.NumGoroutine()
+	for i := range clients {
+		c := dial(t, url)
+		write(t, c, websocket.TextMessage, fmt.Sprintf(`{"type":"handshake","version":["2"],"id":"%d"}`, i))
+		wantMessage(t, c, welcome)
+		write(t, c, websocket.TextMessage, `{"type":"join","kind":"join","group":"test","username":"bob"}`)
+		for m := ""; !strings.Contains(m, `"user"`); {
+			_, got, err := c.ReadMessage()
+			if err != nil {
+				t.Fatal(err)
+			}
+			m = string(got)
+		}
+	}
+	const slack = 5 // of what ends by itself
+	got := runtime.NumGoroutine() - before
+	for deadline := time.Now().Add(patience); got > clients+slack && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+		got = runtime.NumGoroutine() - before
+	}
+	if got > clients+slack {
+		t.Errorf("%d clients take %d goroutines, want one each", clients, got)
+	}
 }
 
 func TestWebSocketPingsAreTakenAtAModeratePace(t *testing.T) {

@@ -11,8 +11,7 @@ import (
 // startWriter runs a writer to a memory pipe until the test ends.
 func startWriter(l Limits) (*writer, *memoryPipe) {
 	p := newMemoryPipe()
-	w := newWriter(p, l.withDefaults())
-	go w.run()
+	w := newWriter(p, l.withDefaults(), func() {}, func(any) {})
 	return w, p
 }
 
@@ -51,7 +50,7 @@ func TestWriterRefusesWhatDoesNotFit(t *testing.T) {
 	for _, l := range []Limits{{QueueMessages: 3}, {QueueBytes: 30}} {
 		t.Run(fmt.Sprintf("%+v", l), func(t *testing.T) {
 			t.Parallel()
-			w := newWriter(newMemoryPipe(), l.withDefaults()) // nobody writes
+			w := newWriter(newMemoryPipe(), l.withDefaults(), func() {}, func(any) {}) // nobody writes
 			for i := range 3 {
 				if !w.send(make([]byte, 10)) {
 					t.Fatalf("send(%d) = false, want true", i)
@@ -71,6 +70,7 @@ func TestWriterDropsAClientThatDoesNotRead(t *testing.T) {
 		close(p.stuck)
 		start := time.Now()
 		w.send([]byte("never read"))
+		w.flush()
 		<-w.done
 		if took := time.Since(start); took != writeTimeout {
 			t.Errorf("dropped after %v, want %v", took, writeTimeout)
@@ -82,6 +82,49 @@ func TestWriterDropsAClientThatDoesNotRead(t *testing.T) {
 			t.Error("send to a dropped client = true, want false")
 		}
 	})
+}
+
+// faultyPipe panics when it is written to.
+type faultyPipe struct{ *memoryPipe }
+
+func (faultyPipe) Write([][]byte, time.Time) error { panic("asked for by a test") }
+
+func TestPanicInWritingEndsOneClientOnly(t *testing.T) {
+	t.Parallel()
+	withBench(t, open, func(b *bench) {
+		b.panics = true
+		a := b.joined("a", "test", "anna", "x")
+		served := false
+		faulty := faultyPipe{newMemoryPipe()}
+		b.serving.Go(func() {
+			b.server.Serve(b.ctx, faulty, "")
+			served = true
+		})
+		faulty.in <- []byte(`{"type":"handshake","version":["2"],"id":"f"}`)
+		synctest.Wait()
+		if !served {
+			b.t.Error("the session goes on")
+		}
+		a.send(`{"type":"ping"}`)
+		a.expect(`{"type":"pong"}`)
+	})
+}
+
+func TestPanicInWritingEndsTheWriter(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int{1, 2 * littleWrite} { // written in place, and by a goroutine
+		var panicked any
+		synctest.Test(t, func(*testing.T) {
+			w := newWriter(faultyPipe{newMemoryPipe()}, Limits{}.withDefaults(), func() {}, func(r any) { panicked = r })
+			w.send(make([]byte, length))
+			w.flush()
+			<-w.done
+			synctest.Wait()
+		})
+		if panicked == nil {
+			t.Errorf("a write of %d bytes: the panic was not reported", length)
+		}
+	}
 }
 
 func TestShortReasonIsCutBetweenCharacters(t *testing.T) {

@@ -27,7 +27,7 @@ const (
 
 // WebSockets takes over a client that asks for a WebSocket, of an origin that
 // is allowed. ServeWebSocket replies to the request, with 400 if it asks for
-// something else, and returns when the client has gone.
+// something else, and returns while the client goes on.
 type WebSockets interface {
 	ServeWebSocket(w http.ResponseWriter, r *http.Request)
 }

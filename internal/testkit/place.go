@@ -20,10 +20,19 @@ const OpenGroup = `{
 type ServerOptions struct {
 	Groups map[string]string // definitions by name; an [OpenGroup] "room" if nil
 	Args   []string          // added to the command line
+	TLS    bool              // HTTPS, with a self-signed certificate
+}
+
+// urls are the base URLs of a server at an address.
+func (o ServerOptions) urls(address string) (http, webSocket string) {
+	if o.TLS {
+		return "https://" + address, "wss://" + address
+	}
+	return "http://" + address, "ws://" + address
 }
 
 // arguments makes a server's directories, which the test removes, and returns
-// its command line: plain HTTP on a port of the system's choice, media on the
+// its command line: HTTP on a port of the system's choice, media on the
 // loopback interface.
 func (o ServerOptions) arguments(tb testing.TB) []string {
 	tb.Helper()
@@ -46,12 +55,16 @@ func (o ServerOptions) arguments(tb testing.TB) []string {
 			tb.Fatal(err)
 		}
 	}
-	return append([]string{
-		"-http", "127.0.0.1:0", "-insecure", "-loopback",
+	args := []string{
+		"-http", "127.0.0.1:0", "-loopback",
 		"-data", filepath.Join(directory, "data"),
 		"-groups", filepath.Join(directory, "groups"),
 		"-recordings", filepath.Join(directory, "recordings"),
-	}, o.Args...)
+	}
+	if !o.TLS {
+		args = append(args, "-insecure")
+	}
+	return append(args, o.Args...)
 }
 
 // listening is how a server says in its log that it accepts connections.

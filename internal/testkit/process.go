@@ -2,9 +2,13 @@ package testkit
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -38,7 +42,7 @@ func StartProcess(tb testing.TB, directory string, o ServerOptions) *Process {
 	tb.Cleanup(func() { p.stop(tb) })
 	select {
 	case a := <-address:
-		p.HTTP, p.WebSocket = "http://"+a, "ws://"+a
+		p.HTTP, p.WebSocket = o.urls(a)
 	case <-time.After(Patience):
 		tb.Fatal("the server does not listen")
 	}
@@ -64,3 +68,49 @@ func (p *Process) Endpoint() string { return p.WebSocket + "/ws" }
 
 // Log is what the server has printed so far.
 func (p *Process) Log() string { return p.log.String() }
+
+// CPU is the processor time that the server's threads have used so far. The
+// Linux scheduler counts it in nanoseconds; elsewhere the error is
+// [errors.ErrUnsupported].
+func (p *Process) CPU() (time.Duration, error) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.command.Process.Pid))
+	if err != nil || len(tasks) == 0 {
+		return 0, fmt.Errorf("no scheduler statistics: %w", errors.ErrUnsupported)
+	}
+	var total time.Duration
+	for _, task := range tasks {
+		text, err := os.ReadFile(task)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // the thread has ended
+		}
+		if err != nil {
+			return 0, err
+		}
+		first, _, _ := strings.Cut(string(text), " ")
+		nanos, err := strconv.ParseInt(first, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", task, err)
+		}
+		total += time.Duration(nanos)
+	}
+	return total, nil
+}
+
+// Memory is how many bytes of the server's memory are resident, as Linux counts
+// them; elsewhere the error is [errors.ErrUnsupported].
+func (p *Process) Memory() (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, fmt.Errorf("no process status: %w", errors.ErrUnsupported)
+	}
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			return kilobytes << 10, err
+		}
+	}
+	return 0, fmt.Errorf("no resident set size: %w", errors.ErrUnsupported)
+}

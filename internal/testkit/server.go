@@ -49,7 +49,7 @@ func StartServer(tb testing.TB, run RunFunc, o ServerOptions) *Server {
 	})
 	select {
 	case a := <-address:
-		s.HTTP, s.WebSocket = "http://"+a, "ws://"+a
+		s.HTTP, s.WebSocket = o.urls(a)
 	case <-s.done:
 		tb.Fatal("the server has ended")
 	case <-time.After(Patience):

@@ -1,0 +1,67 @@
+package signalling
+
+import (
+	"net/netip"
+	"sync"
+)
+
+// addresses counts the connections from each address. Any goroutine.
+type addresses struct {
+	mu    sync.Mutex // guards count
+	count map[netip.Prefix]int
+}
+
+// networkBits is how much of an IPv6 address tells one customer's from
+// another's: the rest is up to the customer.
+const networkBits = 64
+
+// whence is what connections from an address, as net/http writes it, are counted
+// under; ok is false if they are not counted. A reverse proxy on this machine is
+// the address of everybody behind it.
+func whence(address string) (p netip.Prefix, ok bool) {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return netip.Prefix{}, false // of a Unix socket
+	}
+	ip := ap.Addr().Unmap().WithZone("")
+	if ip.IsLoopback() {
+		return netip.Prefix{}, false
+	}
+	bits := ip.BitLen()
+	if ip.Is6() {
+		bits = networkBits
+	}
+	p, err = ip.Prefix(bits)
+	return p, err == nil
+}
+
+// enter counts a connection unless there are limit already. If it reports true,
+// the caller calls leave when the connection has ended.
+func (a *addresses) enter(address string, limit int) bool {
+	from, counted := whence(address)
+	if !counted {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.count[from] >= limit {
+		return false
+	}
+	if a.count == nil {
+		a.count = make(map[netip.Prefix]int)
+	}
+	a.count[from]++
+	return true
+}
+
+func (a *addresses) leave(address string) {
+	from, counted := whence(address)
+	if !counted {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.count[from]--; a.count[from] <= 0 {
+		delete(a.count, from)
+	}
+}
