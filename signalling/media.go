@@ -102,11 +102,6 @@ func (s *session) events(up *upStream, down *downStream) rtpconn.Events {
 	}
 }
 
-// owner is who the session's connections belong to. The session is in a group.
-func (s *session) owner() rtpconn.Owner {
-	return rtpconn.Owner{Group: s.group.group.Name(), Client: s.id}
-}
-
 // handleMedia handles an event of a connection. Candidates come after the offer
 // or answer that they belong to, since that was queued by whatever started the
 // gathering.
