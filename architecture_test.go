@@ -44,6 +44,7 @@ var floors = map[string]int{
 	"ice":              3,
 	"rtpconn":          4,
 	"signalling":       5,
+	"metrics":          5,
 	"loadtest":         5,
 	"static":           5,
 	"webserver":        6,

@@ -145,8 +145,14 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 	}
 	defer func() { _ = listener.Close() }() // closed already, unless an error follows
 
+	scrapers, err := listenForScrapers(ctx, flags, log)
+	if err != nil {
+		return err
+	}
+	defer scrapers.close(ctx)
+
 	settings := config.Open(filepath.Join(flags.Data, "config.json"), log)
-	parts := &parts{log: log}
+	parts := &parts{scrapers: scrapers, log: log}
 	media, err := openMedia(flags, settings.Settings(), listener, parts.certificate, log)
 	if err != nil {
 		return err
@@ -169,6 +175,10 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 		Registry: parts.registry, Engine: media.engine, RTCConfiguration: media.forClient, Log: log,
 		Configured: func() config.Limits { return settings.Settings().Limits },
 	})
+	collector, err := newCollector(flags, parts, media, log)
+	if err != nil {
+		return err
+	}
 	parts.web, err = webserver.New(webserver.Options{
 		Registry:        parts.registry,
 		WebSockets:      parts.sessions,
@@ -181,6 +191,8 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 		Data:            flags.Data,
 		Insecure:        flags.Insecure,
 		Log:             log,
+		Metrics:         collector.Handler(),
+		Stats:           func() any { return collector.Stats() },
 	})
 	if err != nil {
 		return err
@@ -189,6 +201,7 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 	parts.servers.Refresh() // so that the first client gets all of them
 	log.Info("listening", "version", version(), "address", listener.Addr().String(), "tls", !flags.Insecure)
 	announce(listener.Addr())
+	parts.scrapers.handle(collector.Handler())
 	return parts.operate(ctx, media.web)
 }
 
@@ -198,6 +211,7 @@ type parts struct {
 	tokens   *token.Store
 	sessions *signalling.Server
 	web      *webserver.Server
+	scrapers *scrapers
 	servers  *ice.Source
 	log      *slog.Logger
 }
@@ -219,6 +233,7 @@ func (p *parts) operate(ctx context.Context, listener net.Listener) error {
 	running.Go(func() { p.registry.Run(background) })
 	running.Go(func() { p.tokens.Run(background) })
 	running.Go(func() { p.servers.Run(background) })
+	running.Go(p.scrapers.serve)
 	served := make(chan error, 1)
 	running.Go(func() { served <- p.web.Serve(listener) })
 
@@ -235,6 +250,7 @@ func (p *parts) operate(ctx context.Context, listener net.Listener) error {
 		defer cancel()
 		p.web.Shutdown(limit)
 	})
+	ending.Go(func() { p.scrapers.close(ctx) })
 	ending.Go(func() {
 		limit, cancel := context.WithTimeout(background, sessionsTimeout)
 		defer cancel()

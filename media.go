@@ -22,6 +22,8 @@ import (
 // media is everything that media goes through.
 type media struct {
 	engine  *rtpconn.Engine
+	mux     *udpmux.Mux        // nil if each connection has sockets of its own
+	relay   *turnserver.Server // nil if there is none
 	servers *ice.Source
 	web     net.Listener // where the web server is to listen
 	log     *slog.Logger
@@ -102,7 +104,7 @@ func (m *media) openPorts(flags config.Flags, options *rtpconn.Options, reach *r
 		}
 		m.closers = append(m.closers, mux.Close)
 		m.log.Info("media is on one UDP port", "port", mux.Port())
-		options.Mux = mux
+		m.mux, options.Mux = mux, mux
 		ports = config.PortRange{Min: uint16(mux.Port()), Max: uint16(mux.Port())}
 	} else {
 		m.log.Info("media is on a range of UDP ports", "first", ports.Min, "last", ports.Max)
@@ -160,7 +162,8 @@ func (m *media) makeEngine(
 		if !flags.Insecure {
 			relay.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate}
 		}
-		servers.Relay = turnserver.New(relay)
+		m.relay = turnserver.New(relay)
+		servers.Relay = m.relay
 	}
 	m.servers = ice.NewSource(servers)
 	options.Configuration = m.servers.Configuration

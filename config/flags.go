@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 )
@@ -28,6 +29,11 @@ type Flags struct {
 	// itself does not have them; those of config.json if there are none.
 	PublicAddresses PublicAddresses
 	Loopback        bool // offer candidates on the loopback interface too
+
+	// Metrics is where metrics are served to everybody, like HTTP; nowhere if
+	// it is empty. A port alone means this machine only.
+	Metrics      string
+	MetricGroups bool // name groups in metrics
 
 	Demo    bool // run a demonstration from a temporary directory
 	Version bool // print the version and exit
@@ -111,6 +117,9 @@ func (f *Flags) parse(u unparsedFlags, given map[string]bool) (err error) {
 			return fmt.Errorf("-udp-range: %w", err)
 		}
 	}
+	if f.Metrics, err = parseListener(f.Metrics); err != nil {
+		return fmt.Errorf("-metrics: %w", err)
+	}
 	if u.publicAddress != "" {
 		if f.PublicAddresses, err = ParsePublicAddresses(strings.Split(u.publicAddress, ",")); err != nil {
 			return fmt.Errorf("-public-address: %w", err)
@@ -137,6 +146,9 @@ func (f *Flags) flagSet(output io.Writer, u *unparsedFlags) *flag.FlagSet {
 	set.BoolVar(&f.RelayOnly, "relay-only", false, "use relayed connections only")
 	set.BoolVar(&f.MDNS, "mdns", false, "use mDNS candidates")
 	set.BoolVar(&f.Loopback, "loopback", false, "offer media on the loopback interface too")
+	set.StringVar(&f.Metrics, "metrics", "",
+		"serve metrics to Prometheus, without a password, on `address`: a port of this machine, host:port, or the path of a Unix socket")
+	set.BoolVar(&f.MetricGroups, "metrics-groups", false, "name groups in metrics")
 	set.BoolVar(&f.Demo, "demo", false,
 		"run a demonstration: a group open to everybody, kept in a temporary directory, on "+demoAddress)
 	set.BoolVar(&f.Version, "version", false, "print the version and exit")
@@ -171,6 +183,25 @@ func (f *Flags) complete(rest []string, given map[string]bool) error {
 		f.HTTP = demoAddress
 	}
 	return nil
+}
+
+// parseListener reads an address to listen on, for those of this machine unless it
+// says otherwise: "port" or ":port", "host:port", or the path of a Unix socket.
+func parseListener(s string) (string, error) {
+	if s == "" || strings.HasPrefix(s, "/") {
+		return s, nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		host, port = "", s
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", fmt.Errorf("%q is neither a port, nor host:port, nor the path of a Unix socket", s)
+	}
+	if host == "" {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port), nil
 }
 
 // parsePortRange reads "port" or "min-max".

@@ -51,6 +51,13 @@ func TestParseFlagsReadsEveryFlag(t *testing.T) {
 		{"profiles", "-cpuprofile c -memprofile m -mutexprofile x", func(f *Flags) {
 			f.CPUProfile, f.MemProfile, f.MutexProfile = "c", "m", "x"
 		}},
+		{"metrics on a port of this machine", "-metrics 9090", func(f *Flags) { f.Metrics = "localhost:9090" }},
+		{"the same with a colon", "-metrics :9090", func(f *Flags) { f.Metrics = "localhost:9090" }},
+		{"metrics for others", "-metrics 192.0.2.1:9090 -metrics-groups", func(f *Flags) {
+			f.Metrics, f.MetricGroups = "192.0.2.1:9090", true
+		}},
+		{"metrics for everybody", "-metrics [::]:0", func(f *Flags) { f.Metrics = "[::]:0" }},
+		{"metrics on a Unix socket", "-metrics /run/m.sock", func(f *Flags) { f.Metrics = "/run/m.sock" }},
 		{"version", "-version", func(f *Flags) { f.Version = true }},
 		{"a demonstration stays on this machine", "-demo", func(f *Flags) {
 			f.Demo, f.Loopback, f.HTTP, f.Turn = true, true, "localhost:8443", TURN{}
@@ -136,7 +143,10 @@ func TestParseFlagsRefusesImpossiblePorts(t *testing.T) {
 
 func TestParseFlagsRefusesImpossibleAddresses(t *testing.T) {
 	t.Parallel()
-	for _, flag := range []string{"-turn=automatic", "-turn=192.0.2.1", "-turn=:0", "-public-address=localhost", "-public-address=,"} {
+	for _, flag := range []string{
+		"-turn=automatic", "-turn=192.0.2.1", "-turn=:0", "-public-address=localhost", "-public-address=,",
+		"-metrics=localhost", "-metrics=:http", "-metrics=65536", "-metrics=:", "-metrics=::1:5",
+	} {
 		_, err := ParseFlags([]string{flag}, new(bytes.Buffer))
 		name, _, _ := strings.Cut(flag, "=")
 		if err == nil || !strings.Contains(err.Error(), name) {

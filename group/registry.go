@@ -142,6 +142,14 @@ func (r *Registry) find(name string) *Group {
 	return r.groups[name]
 }
 
+// Groups returns the groups in memory, sorted by name: those with members, and
+// some of those without.
+func (r *Registry) Groups() []*Group {
+	groups := r.all()
+	slices.SortFunc(groups, func(a, b *Group) int { return cmp.Compare(a.name, b.name) })
+	return groups
+}
+
 // all returns the groups in memory, in no order.
 func (r *Registry) all() []*Group {
 	r.mu.Lock()

@@ -318,3 +318,18 @@ func TestFaultyFilesAreLoggedOnce(t *testing.T) {
 		t.Errorf("logged %d times, want once:\n%s", got, &log)
 	}
 }
+
+func TestGroupsAreSortedByName(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, map[string]string{"b": ops, "a/b": ops, "a": ops, "unused": ops})
+	for _, name := range []string{"b", "a/b", "a"} {
+		h.join(name, "op")
+	}
+	var names []string
+	for _, g := range h.Groups() {
+		names = append(names, g.Name())
+	}
+	if got, want := strings.Join(names, " "), "a a/b b"; got != want {
+		t.Errorf("groups in memory are %q, want %q", got, want)
+	}
+}

@@ -22,6 +22,7 @@ var errUnanswered = errors.New("rtpconn: the offer was not answered")
 // DownConfig configures a [Down].
 type DownConfig struct {
 	Up     conn.Up
+	Owner  Owner
 	Events Events
 	// Log carries the group and the client; the engine's if nil.
 	Log *slog.Logger
@@ -34,11 +35,14 @@ type Down struct {
 	peer
 
 	// Immutable.
-	up   conn.Up
-	part int // of the interval, in which the ticker serves the connection
+	up      conn.Up
+	owner   Owner
+	part    int             // of the interval, in which the ticker serves the connection
+	created rtptime.Instant // when the subscriber began to wait
 
 	hurried  rtptime.Instant              // when a report was last sent out of turn; the ticker's
 	reportIn atomic.Bool                  // sender reports are due at once
+	joined   atomic.Bool                  // media has been sent
 	active   atomic.Pointer[[]*downTrack] // what is being sent; replaced, never changed
 
 	mu          sync.Mutex // guards the fields below; held while calling Pion
@@ -59,6 +63,7 @@ type slot struct {
 // NewDown returns a connection for a stream. Nothing is selected.
 func (e *Engine) NewDown(c DownConfig) (*Down, error) {
 	d := &Down{up: c.Up, part: rand.IntN(tickerSlices)} //nolint:gosec // not a secret
+	d.owner, d.created = c.Owner, rtptime.Now()
 	d.active.Store(&[]*downTrack{})
 	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log), d.hear); err != nil {
 		return nil, err
@@ -256,6 +261,13 @@ func (d *Down) serve(due bool) {
 		if f := t.takeStale(); f != nil {
 			f.track.RemoveSink(f)
 		}
+	}
+}
+
+// begun takes note that media is being sent.
+func (d *Down) begun() {
+	if !d.joined.Swap(true) {
+		d.engine.joins.add(rtptime.Now().Sub(d.created))
 	}
 }
 

@@ -103,6 +103,7 @@ func (d *downTrack) handleRTCP(packet rtcp.Packet) {
 		}
 	case *rtcp.PictureLossIndication:
 		if p.MediaSSRC == d.ssrc {
+			d.counters.plis.Add(1)
 			d.wantKeyframe(now)
 		}
 	case *rtcp.FullIntraRequest:
@@ -143,6 +144,7 @@ func (d *downTrack) fullIntraRequest(sender uint32, number uint8, now rtptime.In
 	fresh := d.subscriber.fir.isNew(sender, number)
 	d.mu.Unlock()
 	if fresh {
+		d.counters.firs.Add(1)
 		d.wantKeyframe(now)
 	}
 }
@@ -157,6 +159,7 @@ func (d *downTrack) receptionReports(reports []rtcp.ReceptionReport, now rtptime
 		d.allow.Loss.Report(r.FractionLost, rate, now)
 		d.down.poke() // what is sent may have to change
 		d.measureRoundTrip(r.LastSenderReport, r.Delay)
+		d.counters.reported(r.FractionLost, r.TotalLost, r.Jitter, now)
 	}
 }
 
@@ -172,6 +175,7 @@ func (d *downTrack) measureRoundTrip(lastReport, delay uint32) {
 	}
 	if sample, ok := jitter.RoundTrip(wall, lastReport, delay); ok {
 		s.roundTrip = jitter.SmoothRoundTrip(s.roundTrip, sample)
+		d.counters.roundTrip.Store(int64(s.roundTrip))
 	}
 }
 
@@ -180,6 +184,7 @@ func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant) {
 	left := maxResendBatch
 	out := d.down.engine.batch()
 	defer d.down.engine.release(out)
+	defer func() { d.counters.nacks.Add(uint64(maxResendBatch - left)) }()
 	var buffer [maxPacket]byte
 	for _, pair := range pairs {
 		pair.Range(func(sequence uint16) bool {
@@ -214,6 +219,7 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.closed {
+		d.counters.retransmitted.Add(1)
 		change := layers.Unpack(entry.Note)
 		d.sendChanged(sequence, p.Timestamp+entry.TimestampOffset, &change, &p, out)
 	}

@@ -67,6 +67,8 @@ type downTrack struct {
 	missedSize int
 
 	subscriber subscriber
+
+	counters counters // any goroutine's; far from what each packet touches
 }
 
 // source is what a retransmission must know of what was sent: where it came
@@ -94,6 +96,8 @@ func newDownTrack(d *Down, s conn.Selection, format codecs.Format) *downTrack {
 		numbers: packetmap.New(randomSequence()),
 		header:  rtp.Header{Version: rtpVersion},
 	}
+	t.counters.direction, t.counters.kind, t.counters.clockRate = downward, format.Kind, format.ClockRate
+	t.counters.rate = &t.rate
 	if t.isVideo() {
 		t.selector = layers.NewSelector(format.MimeType)
 	}
@@ -121,6 +125,9 @@ func (d *downTrack) bind(out egress, ssrc uint32, payloadType uint8) {
 	defer d.mu.Unlock()
 	d.out, d.ssrc, d.bound = out, ssrc, true
 	d.header.SSRC, d.header.PayloadType = ssrc, payloadType
+	if !d.closed {
+		d.down.engine.count(&d.counters)
+	}
 }
 
 // WritePackets implements conn.Sink.
@@ -247,6 +254,9 @@ func (d *downTrack) sendChanged(sequence uint16, timestamp uint32, change *layer
 // skip numbers past a packet that is not sent. If the subscriber has already
 // seen a hole in its place, padding fills it.
 func (d *downTrack) skip(p *conn.Packet, out *udpsocket.Batch) {
+	if !p.PaddingOnly {
+		d.counters.layerDrops.Add(1)
+	}
 	if d.numbers.Drop(p.Sequence) {
 		return
 	}
@@ -261,7 +271,9 @@ func (d *downTrack) skip(p *conn.Packet, out *udpsocket.Batch) {
 // connection is gone, which others notice.
 func (d *downTrack) send(sequence uint16, timestamp uint32, marker bool, payload []byte, out *udpsocket.Batch) {
 	d.header.SequenceNumber, d.header.Timestamp, d.header.Marker = sequence, timestamp, marker
-	_ = d.out.WriteRTP(&d.header, payload, out)
+	if d.out.WriteRTP(&d.header, payload, out) != nil {
+		d.counters.sendErrors.Add(1)
+	}
 }
 
 // beginSource makes what follows, from packet sequence of track on, a source of
@@ -282,6 +294,7 @@ func (d *downTrack) close() []*feed {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
+	d.down.engine.retire(&d.counters)
 	var feeds []*feed
 	for _, f := range []*feed{d.current, d.target, d.stale} {
 		if f != nil {

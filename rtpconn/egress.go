@@ -36,6 +36,7 @@ type laneEgress struct {
 	stream webrtc.TrackLocalWriter
 	lane   *lane
 	ssrc   uint32
+	first  func() // called with the first packet; may be nil
 
 	// Owned by who holds the track's lock.
 	sealer  *srtp.Sealer // nil while there are no keys
@@ -87,6 +88,9 @@ func (e *laneEgress) writeThroughPion(h *rtp.Header, payload []byte, index uint6
 	}
 	if _, err := e.stream.WriteRTP(h, payload); err != nil {
 		return err
+	}
+	if !e.begun && e.first != nil {
+		e.first()
 	}
 	e.begun, e.highest = true, max(e.highest, index)
 	return nil

@@ -8,7 +8,9 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,6 +55,8 @@ type Engine struct {
 	ticker   *ticker
 	stop     context.CancelFunc // ends the ticker
 	wg       sync.WaitGroup     // awaits it
+	ledger   ledger
+	joins    joins
 
 	mu          sync.Mutex // guards the fields below
 	engines     map[apiKey]*webrtc.MediaEngine
@@ -90,11 +94,8 @@ func NewEngine(o Options) (*Engine, error) {
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.closed = true
-	open := make([]interface{ Close() }, 0, len(e.connections))
-	for c := range e.connections {
-		open = append(open, c)
-	}
 	e.mu.Unlock()
+	open := e.list()
 
 	var wg sync.WaitGroup
 	for _, c := range open {
@@ -104,6 +105,13 @@ func (e *Engine) Close() error {
 	e.stop()
 	e.wg.Wait()
 	return nil
+}
+
+// list returns the connections, in no order.
+func (e *Engine) list() []interface{ Close() } {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Keys(e.connections))
 }
 
 // own records a connection that is to be closed with the engine.

@@ -119,8 +119,8 @@ func TestMalformedPacketsAreCountedAndDropped(t *testing.T) {
 			t.Errorf("%s: taken %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if track.rejected != 3 {
-		t.Errorf("%d packets were counted as malformed, want 3", track.rejected)
+	if got := track.counters.malformed.Load(); got != 3 {
+		t.Errorf("%d packets were counted as malformed, want 3", got)
 	}
 }
 

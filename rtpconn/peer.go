@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -30,6 +31,7 @@ type peer struct {
 	candidates candidateBuffer
 	lane       lane
 	bound      *sources
+	measured   atomic.Int64 // round trip that ICE measured last, in nanoseconds; 0 if none
 
 	wg       sync.WaitGroup // counts goroutines and event calls
 	closed   sync.Once
@@ -188,5 +190,6 @@ func (p *peer) roundTrip() time.Duration {
 	if !ok || stats.CurrentRoundTripTime <= 0 {
 		return defaultRoundTrip
 	}
-	return time.Duration(stats.CurrentRoundTripTime * float64(time.Second))
+	p.measured.Store(int64(stats.CurrentRoundTripTime * float64(time.Second)))
+	return time.Duration(p.measured.Load())
 }

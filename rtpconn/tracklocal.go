@@ -50,7 +50,8 @@ func (l *trackLocal) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters
 	for _, parameters := range c.CodecParameters() {
 		if l.track.carries(parameters) {
 			ssrc := uint32(c.SSRC())
-			out := &laneEgress{stream: c.WriteStream(), lane: &l.track.down.lane, ssrc: ssrc}
+			down := l.track.down
+			out := &laneEgress{stream: c.WriteStream(), lane: &down.lane, ssrc: ssrc, first: down.begun}
 			l.track.bind(out, ssrc, uint8(parameters.PayloadType))
 			return parameters, nil
 		}

@@ -24,6 +24,7 @@ type UpConfig struct {
 	// Codecs names what the publisher may send, in the order of preference;
 	// the default of package codecs if empty.
 	Codecs []string
+	Owner  Owner
 	Events Events
 	// Log carries the group and the client; the engine's if nil.
 	Log *slog.Logger
@@ -36,6 +37,7 @@ type Up struct {
 
 	// Immutable.
 	id, label string
+	owner     Owner
 	codecs    []string
 	ssrc      uint32 // ours, in reports and feedback
 	clock     *jitter.StreamClock
@@ -70,6 +72,7 @@ func (e *Engine) NewUp(c UpConfig) (*Up, error) {
 	u := &Up{
 		id:     c.ID,
 		label:  c.Label,
+		owner:  c.Owner,
 		codecs: slices.Clone(c.Codecs),
 		ssrc:   randomSSRC(),
 		clock:  jitter.NewStreamClock(),

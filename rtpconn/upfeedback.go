@@ -97,9 +97,11 @@ func (t *upTrack) ask(now rtptime.Instant) (next rtptime.Instant) {
 
 	understood := t.current.Load().feedback
 	if len(missing) > 0 && understood.nack {
+		t.counters.nacks.Add(uint64(len(missing)))
 		t.up.sendNACK(ssrc, missing)
 	}
 	if keyframe {
+		t.counters.askedForKeyframe(understood)
 		t.up.sendKeyframeRequest(ssrc, number, understood)
 	}
 	return next
@@ -193,6 +195,8 @@ func (t *upTrack) report(now rtptime.Instant, roundTrip time.Duration) (block rt
 	_, packetsPerSecond := t.rate.Rate(now)
 	t.capacity.Store(int64(packetcache.Capacity(packetsPerSecond, smooth)))
 	r := t.stats.Report(now)
+	t.counters.observe(t.stats, now)
+	t.counters.roundTrip.Store(t.up.measured.Load())
 	return rtcp.ReceptionReport{
 		SSRC:               uint32(t.bound.SSRC()),
 		FractionLost:       r.FractionLost,

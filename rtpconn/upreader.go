@@ -99,11 +99,7 @@ func (u *Up) read(remote *webrtc.TrackRemote, in *ingest) {
 }
 
 // reject counts a malformed packet.
-func (t *upTrack) reject() {
-	t.mu.Lock()
-	t.rejected++
-	t.mu.Unlock()
-}
+func (t *upTrack) reject() { t.counters.malformed.Add(1) }
 
 // maxPending is how many packets of one track are handed over together at most. It
 // is well below the length of any ring of packetcache, in which they wait.

@@ -64,7 +64,8 @@ type upTrack struct {
 	stats    *jitter.Statistics
 	losses   *nack.Tracker
 	keyframe keyframeRequester
-	rejected uint64 // malformed packets
+
+	counters counters // any goroutine's; far from what each packet touches
 }
 
 var _ conn.UpTrack = (*upTrack)(nil)
@@ -100,6 +101,7 @@ func (t *upTrack) successor() *upTrack {
 
 // reset gives a new track its state, for the codec that is expected.
 func (t *upTrack) reset(expected *payload) {
+	t.counters.direction, t.counters.kind, t.counters.rate = upward, t.kind, &t.rate
 	t.current.Store(expected)
 	packets := initialVideoCache
 	config := nack.Config{}
@@ -120,6 +122,7 @@ func (t *upTrack) reset(expected *payload) {
 // setClockRate begins the statistics anew, for a codec of that clock rate.
 func (t *upTrack) setClockRate(clockRate uint32) {
 	t.stats = jitter.NewStatistics(clockRate)
+	t.counters.mostLost.Store(0)
 	t.clock.Store(jitter.NewTrackClock(t.up.clock, clockRate))
 }
 
@@ -245,6 +248,7 @@ func (t *upTrack) bind(remote *webrtc.TrackRemote) bool {
 		return false
 	}
 	t.bound = remote
+	t.up.engine.count(&t.counters)
 	return true
 }
 
@@ -254,6 +258,7 @@ func (t *upTrack) end() {
 	t.mu.Lock()
 	if !t.ended {
 		t.ended = true
+		t.up.engine.retire(&t.counters)
 		close(t.done)
 	}
 	t.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 
 	"galene/group"
 	"galene/mailbox"
+	"galene/rtpconn"
 )
 
 // membership is a session's place in a group. It exists from a successful join
@@ -19,6 +20,7 @@ type membership struct {
 	member  *group.Member
 	group   *group.Group
 	mailbox *mailbox.Mailbox[*group.Event] // of this membership only
+	owner   rtpconn.Owner                  // of the connections that serve the client here
 
 	// As of the latest event.
 	status group.Status
@@ -60,6 +62,7 @@ func (s *session) join(ctx context.Context, m *Message) error {
 	s.move(joinedGroup)
 	s.group = &membership{
 		member: joined, group: joined.Group(), mailbox: box,
+		owner:   rtpconn.Owner{Group: joined.Group().Name(), Client: s.id},
 		streams: make(map[string]*remoteStream),
 	}
 	s.log.Debug("joined", "group", m.Group)

@@ -94,7 +94,7 @@ func (s *session) newUp(m *Message) (*upStream, error) {
 	up := &upStream{id: m.ID, label: m.Label}
 	c, err := s.server.engine.newUp(rtpconn.UpConfig{
 		ID: up.id, Label: up.label, Codecs: s.group.group.Description().CodecNames(),
-		Events: s.events(up, nil), Log: s.log.With("up", up.id),
+		Owner: s.group.owner, Events: s.events(up, nil), Log: s.log.With("up", up.id),
 	})
 	if err != nil {
 		return nil, negotiationError(err)

@@ -180,7 +180,7 @@ func (s *session) sendTracks(r *remoteStream, selected []conn.Selection) error {
 func (s *session) openDown(r *remoteStream, selected []conn.Selection) error {
 	d := &downStream{id: r.stream.ID, of: r, up: r.stream.Up}
 	c, err := s.server.engine.newDown(rtpconn.DownConfig{
-		Up: d.up, Events: s.events(nil, d), Log: s.log.With("down", d.id),
+		Up: d.up, Owner: s.group.owner, Events: s.events(nil, d), Log: s.log.With("down", d.id),
 	})
 	if err != nil {
 		return err

@@ -237,3 +237,28 @@ func TestEventsOfAnotherGroupAreDropped(t *testing.T) {
 		c.expect(`{"type":"pong"}`)
 	})
 }
+
+func TestConnectionsBelongToTheClientsTheyServe(t *testing.T) {
+	t.Parallel()
+	withBench(t, open, func(b *bench) {
+		a, c := b.joined("a", "test", "anna", "x"), b.joined("c", "test", "carl", "")
+		b.greeted("outside")
+		if got := b.server.Sessions(); got != 3 {
+			b.t.Errorf("%d sessions, want 3", got)
+		}
+		c.send(`{"type":"request","request":{"":["video"]}}`)
+		a.send(`{"type":"offer","id":"s","label":"camera","source":"a","username":"anna","sdp":"video"}`)
+		c.forget()
+		b.engine.mu.Lock()
+		defer b.engine.mu.Unlock()
+		if len(b.engine.ups) != 1 || len(b.engine.downs) != 1 {
+			b.t.Fatalf("%d up and %d down connections, want one each", len(b.engine.ups), len(b.engine.downs))
+		}
+		if got, want := b.engine.ups[0].config.Owner, (rtpconn.Owner{Group: "test", Client: "a"}); got != want {
+			b.t.Errorf("the up connection belongs to %v, want %v", got, want)
+		}
+		if got, want := b.engine.downs[0].config.Owner, (rtpconn.Owner{Group: "test", Client: "c"}); got != want {
+			b.t.Errorf("the down connection belongs to %v, want %v", got, want)
+		}
+	})
+}

@@ -129,3 +129,10 @@ func (s *Server) serve(session *session) {
 	}()
 	session.run()
 }
+
+// Sessions is how many clients are being served, members of a group or not.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}

@@ -24,6 +24,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/healthz", s.serveHealth)
 	mux.HandleFunc("/readyz", s.serveReadiness)
 	mux.HandleFunc("/galene-api/", s.serveAPI)
+	if s.metrics != nil {
+		mux.HandleFunc("/metrics", s.serveMetrics)
+	}
 	return s.addressed(s.secure(s.clean(bound(mux))))
 }
 

@@ -62,6 +62,9 @@ type Options struct {
 	// Stats, if not nil, returns the statistics of all groups as a value for
 	// JSON. It is called at each request for them, from any goroutine.
 	Stats func() any
+	// Metrics, if not nil, serves metrics, which administrators of the server
+	// get at /metrics.
+	Metrics http.Handler
 }
 
 // Server is the HTTP server. Its methods may be called from any goroutine.
@@ -72,6 +75,7 @@ type Server struct {
 	media      *signalling.Server
 	iceServers func(client string) []ice.Server
 	settings   func() *config.Settings
+	metrics    http.Handler // nil if there are none
 	files      *files
 	root       *os.Root // what files reads; nil with the embedded client
 	policy     policy
@@ -96,6 +100,7 @@ func New(o Options) (*Server, error) {
 		media:      o.Media,
 		iceServers: o.ICEServers,
 		settings:   o.Settings,
+		metrics:    o.Metrics,
 		policy:     embeddedPolicy,
 		api:        newAPI(endpoints()),
 		stats:      o.Stats,
