@@ -306,3 +306,33 @@ func TestLaneTakesOverWhenPionHasDeliveredWhatCameBefore(t *testing.T) {
 		t.Errorf("the last packet is %d", uint16(last))
 	}
 }
+
+// TestConnectionsCloseWhileICESelectsAPair holds up whoever looks at the selected
+// pair until ICE is being closed, which waits for its own goroutines.
+func TestConnectionsCloseWhileICESelectsAPair(t *testing.T) {
+	t.Parallel()
+	closes := func(what string, p *peer, closeIt func()) {
+		t.Helper()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			closeIt()
+		}()
+		eventually(t, "closing of the "+what+" has begun", func() bool {
+			return p.pc.SignalingState() == webrtc.SignalingStateClosed
+		})
+		time.Sleep(100 * time.Millisecond) // for it to come to ICE
+		p.lane.following.Unlock()
+		within(t, "end of the "+what, done)
+	}
+	e := newTestEngine(t)
+	publisher := newTestPublisher(t, e, UpConfig{ID: "a"})
+	publisher.add(webrtc.MimeTypeVP8, "video", "stream")
+	publisher.up.lane.following.Lock()
+	publisher.connect()
+	subscriber := newTestSubscriber(t, e, publisher.up)
+	subscriber.down.lane.following.Lock()
+	subscriber.connect(publisher.up.Tracks()...)
+	closes("subscriber", &subscriber.down.peer, subscriber.down.Close)
+	closes("publisher", &publisher.up.peer, publisher.up.Close)
+}
