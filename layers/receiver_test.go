@@ -40,7 +40,7 @@ type sender struct {
 
 func newSender(mime string, start uint16) *sender {
 	return &sender{
-		selector: NewSelector(mime), numbers: packetmap.New(start),
+		selector: NewSelector(mime), numbers: packetmap.New(start, 1024),
 		padded: map[uint16]bool{}, kept: []map[int64]*packet{{}, {}}, frames: map[*packet]codecs.Frame{},
 	}
 }

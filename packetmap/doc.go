@@ -6,12 +6,12 @@
 // although the source changes, as between the encodings of a simulcast. What was lost on the
 // way in, on the other hand, must leave a hole, both to be noticed and to be
 // filled if it comes late. A [Map] makes up the outgoing numbers accordingly, and
-// translates them back for retransmissions by a ring of the last 1024, which is exact
+// translates them back for retransmissions by a ring of the last ones, which is exact
 // whatever was dropped or switched in between.
 //
 // # Ownership
 //
-// A Map belongs to one goroutine. It has no locks, and allocates nothing after [New].
+// A Map belongs to one goroutine. It has no locks, and allocates nothing after [New], but for the first retransmission.
 //
 // # Specifications
 //

@@ -1,9 +1,9 @@
 package packetmap
 
-// ringSize is how many numbers a [Map] remembers, outgoing and ingest; a power of two.
+// How many numbers a [Map] may remember, outgoing and ingest.
 const (
-	ringSize = 1024
-	ringMask = ringSize - 1
+	minSize = 16
+	maxSize = 1 << 14
 )
 
 // Entry says which packet was sent.
@@ -14,14 +14,14 @@ type Entry struct {
 	Note            uint64 // what [Map.Forward] was given with it
 }
 
-// sent is what is remembered of one outgoing number.
+// sent is what is remembered of one outgoing number. There is one for each packet of each
+// subscriber: it is kept small, and what only retransmissions need is elsewhere.
 type sent struct {
-	ingest   int64
-	note     uint64
-	resentAt uint32 // when [Map.Resend] granted it last, in microseconds
-	resends  uint8  // how often it did
-	epoch    uint8  // since which switch it was sent
-	used     bool   // false if the number is a hole
+	note    uint64
+	ingest  uint32 // the low 32 bits
+	epoch   uint8  // since which switch it was sent
+	resends uint8  // how often [Map.Resend] granted it
+	used    bool   // false if the number is a hole
 }
 
 // epoch is what holds for all packets from one switch to the next. Fewer than 256 switches
@@ -29,6 +29,7 @@ type sent struct {
 type epoch struct {
 	source          uint8
 	timestampOffset uint32
+	ingest          int64 // within 2³¹ of the ingest numbers of all that is remembered
 }
 
 // fate is what became of one ingest number of the present source: the low 16 bits of the
@@ -40,8 +41,8 @@ const dropped fate = -1
 // Map is the numbering of one subscriber's track.
 //
 // Outgoing numbers are kept in 64 bits inside, counted from the first one. Ingest numbers
-// from floor to newest that are less than ringSize old have a fate. Outgoing
-// numbers up to allotted that are less than ringSize old have an entry in the other ring.
+// from floor to newest that are less than the rings' size old have a fate. Outgoing
+// numbers up to allotted that are less than that old have an entry in the other ring.
 type Map struct {
 	epoch    uint8 // the present one
 	started  bool  // whether floor and newest mean anything
@@ -51,17 +52,35 @@ type Map struct {
 	last     int64 // the greatest outgoing number returned
 	anything bool  // whether last means anything
 
+	size  int64  // of the rings, a power of two
+	fates []fate // by ingest number
+	sent  []sent // by outgoing number
+
 	// What is above is touched for each packet, and stands together.
-	epochs [256]epoch
-	fates  [ringSize]fate // by ingest number
-	sent   [ringSize]sent // by outgoing number
+	epochs   [256]epoch
+	resentAt []uint32 // when [Map.Resend] granted a number last, in microseconds; nil before the first
 }
 
-// New returns a map whose first outgoing sequence number is first.
-func New(first uint16) *Map {
+// New returns a map whose first outgoing sequence number is first, and which remembers the last size
+// packets: a power of two from 16 to 16384, in 20 octets each.
+func New(first uint16, size int) *Map {
+	if size < minSize || size > maxSize || size&(size-1) != 0 {
+		panic("packetmap: size is no power of two in range")
+	}
 	// One turn up, so that no number inside is ever negative.
-	return &Map{allotted: int64(first) + 1<<16 - 1}
+	return &Map{
+		allotted: int64(first) + 1<<16 - 1,
+		size:     int64(size),
+		fates:    make([]fate, size),
+		sent:     make([]sent, size),
+	}
 }
+
+// fate returns where the fate of an ingest number stands.
+func (m *Map) fate(ingest int64) *fate { return &m.fates[ingest&int64(len(m.fates)-1)] }
+
+// entry returns where an outgoing number stands.
+func (m *Map) entry(number int64) *sent { return &m.sent[number&int64(len(m.sent)-1)] }
 
 // Forward returns the outgoing sequence number for packet ingest of the present source, which is
 // about to be sent. note is remembered for [Map.Lookup]: how else the packet is changed, in the
@@ -69,24 +88,24 @@ func New(first uint16) *Map {
 // is late gets the number its gap has left; one that was forwarded already, the same again.
 //
 // ok is false if the packet must not be sent: it was dropped, or is from before the first
-// packet or the last switch, or 1024 or more behind the newest.
+// packet or the last switch, or as far behind the newest as the map is large.
 //
-// A jump ahead by more than 1024 packets leaves only one hole: enough for the receiver to notice, and
+// A jump ahead by more than the map's size leaves only one hole: enough for the receiver to notice, and
 // nothing that could be filled any more.
 func (m *Map) Forward(ingest int64, note uint64) (out uint16, ok bool) {
 	if !m.started || ingest > m.newest {
 		m.advance(ingest)
 		m.allotted++
-		m.sent[m.allotted&ringMask].used = false
-		m.fates[ingest&ringMask] = fate(uint16(m.allotted))
+		m.entry(m.allotted).used = false
+		*m.fate(ingest) = fate(uint16(m.allotted))
 	}
 	number, ok := m.number(ingest)
 	if !ok {
 		return 0, false
 	}
-	s := &m.sent[number&ringMask]
+	s := m.entry(number)
 	if !s.used {
-		*s = sent{ingest: ingest, note: note, epoch: m.epoch, used: true}
+		*s = sent{ingest: uint32(ingest), note: note, epoch: m.epoch, used: true}
 	}
 	m.returned(number)
 	return uint16(number), true
@@ -101,11 +120,11 @@ func (m *Map) Forward(ingest int64, note uint64) (out uint16, ok bool) {
 func (m *Map) Drop(ingest int64) bool {
 	if !m.started || ingest > m.newest {
 		m.advance(ingest)
-		m.fates[ingest&ringMask] = dropped
+		*m.fate(ingest) = dropped
 		return true
 	}
 	number, ok := m.number(ingest)
-	return !ok || m.sent[number&ringMask].used
+	return !ok || m.entry(number).used
 }
 
 // Close takes note that the packets missing before packet ingest of the present source, which is ahead of
@@ -115,11 +134,11 @@ func (m *Map) Close(ingest int64) {
 	if !m.started || ingest <= m.newest {
 		return
 	}
-	if ingest-m.newest > ringSize {
+	if ingest-m.newest > m.size {
 		m.floor = ingest
 	}
 	for missing := max(m.newest+1, m.floor); missing < ingest; missing++ {
-		m.fates[missing&ringMask] = dropped
+		*m.fate(missing) = dropped
 	}
 	m.newest = ingest - 1
 }
@@ -132,10 +151,10 @@ func (m *Map) Pad(ingest int64) (out uint16, ok bool) {
 		return 0, false
 	}
 	number, ok := m.number(ingest)
-	if !ok || m.sent[number&ringMask].used {
+	if !ok || m.entry(number).used {
 		return 0, false
 	}
-	m.fates[ingest&ringMask] = dropped
+	*m.fate(ingest) = dropped
 	m.returned(number)
 	return uint16(number), true
 }
@@ -147,8 +166,9 @@ func (m *Map) Pad(ingest int64) (out uint16, ok bool) {
 //
 // What was sent before remains known to [Map.Lookup]; what was missing then cannot be sent any more.
 func (m *Map) Switch(source uint8, ingest int64, timestampOffset uint32) {
+	m.epochs[m.epoch].ingest = m.newest
 	m.epoch++
-	m.epochs[m.epoch] = epoch{source, timestampOffset}
+	m.epochs[m.epoch] = epoch{source: source, timestampOffset: timestampOffset}
 	m.started = true
 	m.floor, m.newest = ingest, ingest-1
 }
@@ -167,14 +187,14 @@ func (m *Map) advance(ingest int64) {
 		m.floor, m.newest = ingest, ingest
 		return
 	}
-	if ingest-m.newest > ringSize {
+	if ingest-m.newest > m.size {
 		m.floor, m.newest = ingest, ingest
 		m.hole()
 		return
 	}
 	for missing := m.newest + 1; missing < ingest; missing++ {
 		m.hole()
-		m.fates[missing&ringMask] = fate(uint16(m.allotted))
+		*m.fate(missing) = fate(uint16(m.allotted))
 	}
 	m.newest = ingest
 }
@@ -182,16 +202,16 @@ func (m *Map) advance(ingest int64) {
 // hole allots one outgoing number to nothing.
 func (m *Map) hole() {
 	m.allotted++
-	m.sent[m.allotted&ringMask].used = false
+	m.entry(m.allotted).used = false
 }
 
 // number returns the outgoing number that packet ingest has or has left open. ok is false if there is
 // none.
 func (m *Map) number(ingest int64) (number int64, ok bool) {
-	if ingest < m.floor || ingest > m.newest || ingest <= m.newest-ringSize {
+	if ingest < m.floor || ingest > m.newest || ingest <= m.newest-m.size {
 		return 0, false
 	}
-	f := m.fates[ingest&ringMask]
+	f := *m.fate(ingest)
 	if f == dropped {
 		return 0, false
 	}

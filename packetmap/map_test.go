@@ -46,7 +46,7 @@ func fromEachStart(t *testing.T, scenario func(t *testing.T, m *Map, out uint16,
 	t.Helper()
 	for _, out := range starts {
 		for _, in := range starts {
-			scenario(t, New(out), out, int64(in)+1<<16)
+			scenario(t, New(out, ringSize), out, int64(in)+1<<16)
 		}
 	}
 }
@@ -175,7 +175,7 @@ func TestSwitchContinuesTheNumbering(t *testing.T) {
 
 func TestSwitchBeforeAnythingWasSent(t *testing.T) {
 	t.Parallel()
-	m := New(65535)
+	m := New(65535, ringSize)
 	m.Switch(1, 70_000, 9)
 	wantRefused(t, m, 69_999)
 	wantForward(t, m, 70_001, 0)
@@ -221,7 +221,7 @@ func TestAJumpAheadLeavesOneHole(t *testing.T) {
 
 func TestResendIsBounded(t *testing.T) {
 	t.Parallel()
-	m := New(10)
+	m := New(10, ringSize)
 	m.Forward(100, 0)
 	const spacing = 20 * time.Millisecond
 	steps := []struct {
@@ -248,7 +248,7 @@ func TestResendIsBounded(t *testing.T) {
 }
 
 func TestForwardDoesNotAllocate(t *testing.T) {
-	m := New(0)
+	m := New(0, ringSize)
 	ingest := int64(1 << 16)
 	got := testing.AllocsPerRun(1000, func() {
 		ingest += 2
@@ -264,7 +264,7 @@ func TestForwardDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkForward(b *testing.B) {
-	m := New(0)
+	m := New(0, ringSize)
 	b.ReportAllocs()
 	ingest := int64(1 << 16)
 	for b.Loop() {
@@ -274,14 +274,14 @@ func BenchmarkForward(b *testing.B) {
 }
 
 func BenchmarkLookup(b *testing.B) {
-	m := New(0)
+	m := New(0, ringSize)
 	for ingest := range int64(ringSize) {
 		m.Forward(ingest, 0)
 	}
 	b.ReportAllocs()
 	out := uint16(0)
 	for b.Loop() {
-		out = (out + 1) & ringMask
+		out = (out + 1) & (ringSize - 1)
 		m.Lookup(out)
 	}
 }
@@ -291,7 +291,7 @@ func TestNothingIsLeftForWhatIsClosed(t *testing.T) {
 	for _, out := range starts {
 		for _, first := range starts {
 			in := int64(first) + 1<<16
-			m := New(out)
+			m := New(out, ringSize)
 			m.Close(in) // of no effect before the first packet
 			wantForward(t, m, in, out)
 			m.Close(in + 5)
@@ -313,7 +313,7 @@ func TestNothingIsLeftForWhatIsClosed(t *testing.T) {
 
 func TestNotesAreKept(t *testing.T) {
 	t.Parallel()
-	m := New(7)
+	m := New(7, ringSize)
 	m.Forward(100, 1<<63+1)
 	m.Forward(100, 5) // again: as it was sent the first time
 	m.Switch(1, 200, 9)

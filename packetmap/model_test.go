@@ -5,8 +5,12 @@ import (
 	"testing"
 )
 
+// ringSize is what most maps remember.
+const ringSize = 1024
+
 // model does what a Map does, slowly and without ever forgetting.
 type model struct {
+	size     int64 // how much a Map remembers
 	source   uint8
 	offset   uint32
 	numbers  map[int64]int64 // by ingest number of the present source; -1 if it has none
@@ -15,8 +19,9 @@ type model struct {
 	allotted int64
 }
 
-func newModel(first uint16) *model {
+func newModel(first uint16, size int) *model {
 	return &model{
+		size:     int64(size),
 		numbers:  map[int64]int64{},
 		sent:     map[int64]Entry{},
 		allotted: int64(first) + 1<<16 - 1,
@@ -26,7 +31,7 @@ func newModel(first uint16) *model {
 // advance gives numbers to what is missing before ingest.
 func (m *model) advance(ingest int64) {
 	if len(m.numbers) > 0 {
-		if ingest-m.newest > ringSize {
+		if ingest-m.newest > m.size {
 			m.numbers = map[int64]int64{}
 			m.allotted++
 		} else {
@@ -45,7 +50,7 @@ func (m *model) isNew(ingest int64) bool {
 
 func (m *model) lookup(ingest int64) (int64, bool) {
 	number, ok := m.numbers[ingest]
-	return number, ok && number >= 0 && ingest > m.newest-ringSize
+	return number, ok && number >= 0 && ingest > m.newest-m.size
 }
 
 func (m *model) forward(ingest int64) (int64, bool) {
@@ -76,10 +81,10 @@ func (m *model) close(ingest int64) {
 	if len(m.numbers) == 0 || ingest <= m.newest {
 		return
 	}
-	if ingest-m.newest > ringSize {
+	if ingest-m.newest > m.size {
 		m.numbers = map[int64]int64{}
 	}
-	for i := max(m.newest+1, ingest-ringSize); i < ingest; i++ {
+	for i := max(m.newest+1, ingest-m.size); i < ingest; i++ {
 		m.numbers[i] = -1
 	}
 	m.newest = ingest - 1
@@ -153,9 +158,9 @@ func (p *pair) drop(ingest int64) {
 
 // probe looks up some number near the present.
 func (p *pair) probe() {
-	number := p.model.allotted + 3 - p.random.Int64N(ringSize+20)
+	number := p.model.allotted + 3 - p.random.Int64N(p.model.size+20)
 	want, wantOK := p.model.sent[number]
-	wantOK = wantOK && number > p.model.allotted-ringSize
+	wantOK = wantOK && number > p.model.allotted-p.model.size
 	got, ok := p.m.Lookup(uint16(number))
 	if ok != wantOK || ok && got != want {
 		p.t.Fatalf("Lookup(%d) = %+v, %v, want %+v, %v", uint16(number), got, ok, want, wantOK)
@@ -171,7 +176,7 @@ func (p *pair) step() {
 		p.next[source]++
 		return
 	case r < 31: // a long outage
-		p.next[source] += p.random.Int64N(2 * ringSize)
+		p.next[source] += p.random.Int64N(2 * p.model.size)
 		return
 	case r < 34:
 		p.next[source] += 1 + p.random.Int64N(50)
@@ -184,7 +189,7 @@ func (p *pair) step() {
 	case r < 100: // late, or a duplicate
 		ingest -= p.random.Int64N(20)
 	case r < 102: // very late
-		ingest -= p.random.Int64N(2 * ringSize)
+		ingest -= p.random.Int64N(2 * p.model.size)
 	case r < 130: // early
 		ingest += p.random.Int64N(5)
 	default:
@@ -206,13 +211,14 @@ func (p *pair) step() {
 // Lookup must invert Forward as far back as the ring goes.
 func TestRandomLifeAgainstAModel(t *testing.T) {
 	t.Parallel()
-	for _, first := range starts {
-		for _, ingest := range starts {
+	for i, first := range starts {
+		for j, ingest := range starts {
+			size := []int{ringSize, 64}[(i+j)%2]
 			p := pair{
 				t:      t,
 				random: rand.New(rand.NewPCG(uint64(first), uint64(ingest))),
-				m:      New(first),
-				model:  newModel(first),
+				m:      New(first, size),
+				model:  newModel(first, size),
 				taken:  map[int64]bool{},
 			}
 			for i := range p.next {

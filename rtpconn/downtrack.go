@@ -96,7 +96,7 @@ func newDownTrack(d *Down, s conn.Selection, format codecs.Format) *downTrack {
 	t := &downTrack{
 		down:    d,
 		format:  format,
-		numbers: packetmap.New(randomSequence()),
+		numbers: packetmap.New(randomSequence(), remembered(format.Kind)),
 		header:  rtp.Header{Version: rtpVersion},
 	}
 	t.counters.direction, t.counters.kind, t.counters.clockRate = downward, format.Kind, format.ClockRate
@@ -107,6 +107,14 @@ func newDownTrack(d *Down, s conn.Selection, format codecs.Format) *downTrack {
 	t.choose(s)
 	t.current = t.newFeed(s.Track)
 	return t
+}
+
+// remembered is how many packets of a kind can be sent again: a few seconds of either.
+func remembered(kind codecs.Kind) int {
+	if kind == codecs.Audio {
+		return 256
+	}
+	return 1024
 }
 
 // randomSequence returns the first sequence number of a track (RFC 3550 §5.1).
