@@ -27,6 +27,7 @@ var floors = map[string]int{
 	"srtp":             0,
 	"netaddr":          0,
 	"netlimit":         0,
+	"buildinfo":        0,
 	"config":           1,
 	"codecs":           1,
 	"packetcache":      1,
