@@ -26,7 +26,7 @@ var floors = map[string]int{
 	"password":         0,
 	"srtp":             0,
 	"netaddr":          0,
-	"netlimit":         0,
+	"buildinfo":        0,
 	"config":           1,
 	"codecs":           1,
 	"packetcache":      1,
@@ -35,6 +35,7 @@ var floors = map[string]int{
 	"udpsocket":        1,
 	"token":            1,
 	"pionlog":          1,
+	"netlimit":         1,
 	"conn":             2,
 	"layers":           2,
 	"udpmux":           2,
@@ -52,6 +53,7 @@ var floors = map[string]int{
 	"galenectl":        7,
 	"internal/depdesc": 8, // imported by tests only
 	"internal/testkit": 8, // imported by tests only
+	"internal/testlog": 8, // imported by tests only
 	"internal/bench":   8, // a program
 }
 

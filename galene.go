@@ -19,11 +19,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
 
+	"galene/buildinfo"
 	"galene/config"
 	"galene/group"
 	"galene/ice"
@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	log := newLogger(stderr)
 	if err == nil && flags.Version {
-		_, _ = fmt.Fprintln(stdout, "galene", version())
+		_, _ = fmt.Fprintln(stdout, "galene", buildinfo.Version())
 		return statusDone
 	}
 	if err == nil {
@@ -76,25 +76,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return statusFailed
 	}
 	return statusDone
-}
-
-// version is the module's version, or the revision that was built, as far as the
-// build tells.
-func version() string {
-	const unknown = "(devel)"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return unknown
-	}
-	if version := info.Main.Version; version != "" && version != unknown {
-		return version
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return setting.Value
-		}
-	}
-	return unknown
 }
 
 // start makes what surrounds the server, and runs it until ctx ends.
@@ -199,7 +180,7 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 	}
 
 	parts.servers.Refresh() // so that the first client gets all of them
-	log.Info("listening", "version", version(), "address", listener.Addr().String(), "tls", !flags.Insecure)
+	log.Info("listening", "version", buildinfo.Version(), "address", listener.Addr().String(), "tls", !flags.Insecure)
 	announce(listener.Addr())
 	parts.scrapers.handle(collector.Handler())
 	return parts.operate(ctx, media.web)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -15,13 +14,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 
+	"galene/internal/testlog"
 	"galene/signalling"
 )
 
@@ -39,26 +38,8 @@ const patience = time.Minute
 type program struct {
 	cancel context.CancelFunc
 	stdout *bufio.Reader
-	stderr *output
+	stderr *testlog.Journal
 	status chan int
-}
-
-// output keeps what is printed. Any goroutine may use it.
-type output struct {
-	mu     sync.Mutex // guards buffer
-	buffer bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.String()
 }
 
 // launch runs a server until the test ends or stops it.
@@ -69,7 +50,7 @@ func launch(t *testing.T, args ...string) *program {
 	p := &program{
 		cancel: cancel,
 		stdout: bufio.NewReader(reader),
-		stderr: new(output),
+		stderr: new(testlog.Journal),
 		status: make(chan int, 1),
 	}
 	go func() {
@@ -372,7 +353,7 @@ func TestExitStatus(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var printed output
+			var printed testlog.Journal
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			if got := run(ctx, slices.Clone(tt.args), &printed, &printed); got != tt.want {

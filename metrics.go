@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"galene/buildinfo"
 	"galene/config"
 	"galene/metrics"
 	"galene/netlimit"
@@ -31,7 +32,7 @@ func newCollector(flags config.Flags, p *parts, m *media, log *slog.Logger) (*me
 		Engine:     m.engine,
 		Sessions:   p.sessions.Sessions,
 		GroupNames: flags.MetricGroups,
-		Version:    version(),
+		Version:    buildinfo.Version(),
 		Log:        log,
 	}
 	if m.mux != nil {

@@ -12,9 +12,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"galene/buildinfo"
 )
 
 // Exit statuses.
@@ -81,7 +82,7 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		return parseStatus(err)
 	}
 	if e.global.version {
-		_, _ = fmt.Fprintln(stdout, "galenectl", version())
+		_, _ = fmt.Fprintln(stdout, "galenectl", buildinfo.Version())
 		return statusDone
 	}
 	for _, c := range commands() {
@@ -150,22 +151,4 @@ func (e *environment) do(set *flag.FlagSet, args []string, most int, work func()
 		return e.fail(set.Name(), err)
 	}
 	return statusDone
-}
-
-// version is the module's version, or the revision that was built, as far as the build tells.
-func version() string {
-	const unknown = "(devel)"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return unknown
-	}
-	if version := info.Main.Version; version != "" && version != unknown {
-		return version
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return setting.Value
-		}
-	}
-	return unknown
 }

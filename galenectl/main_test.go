@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"galene/internal/testkit"
+	"galene/internal/testlog"
 )
 
 func TestMain(m *testing.M) {
@@ -46,27 +45,9 @@ func invoke(t *testing.T, args ...string) outcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*testkit.Patience)
 	defer cancel()
-	var stdout, stderr output
+	var stdout, stderr testlog.Journal
 	status := run(ctx, args, os.Stdin, &stdout, &stderr)
 	return outcome{status, stdout.String(), stderr.String()}
-}
-
-// output keeps what is printed. Any goroutine may use it.
-type output struct {
-	mu     sync.Mutex // guards buffer
-	buffer bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.String()
 }
 
 func TestTheCommandLineIsUnderstood(t *testing.T) {
@@ -237,7 +218,7 @@ func interrupt(t *testing.T, url string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*testkit.Patience)
 	defer cancel()
-	var stdout, stderr output
+	var stdout, stderr testlog.Journal
 	status := make(chan int, 1)
 	go func() {
 		args := strings.Fields("load-test -insecure -json -sync -quiet -publishers 1 -subscribers 1 -warm-up 0s -duration 1h")

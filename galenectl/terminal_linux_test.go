@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"galene/internal/testkit"
+	"galene/internal/testlog"
 )
 
 // openTerminal returns the two ends of a pseudo-terminal: what a person sees and types, and what programs use.
@@ -58,7 +59,7 @@ func awaitEcho(t *testing.T, program *os.File, want bool) {
 func TestPasswordsAreNotShownOnTheTerminal(t *testing.T) {
 	t.Parallel()
 	person, program := openTerminal(t)
-	var stdout, stderr output
+	var stdout, stderr testlog.Journal
 	status := make(chan int, 1)
 	go func() {
 		status <- run(t.Context(), []string{"hash-password", "-cost", "4"}, program, &stdout, &stderr)
@@ -96,7 +97,7 @@ func TestTheTerminalIsLeftAsItWasWhenThePromptIsInterrupted(t *testing.T) {
 	person, program := openTerminal(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var stdout, stderr output
+	var stdout, stderr testlog.Journal
 	status := make(chan int, 1)
 	go func() {
 		status <- run(ctx, []string{"hash-password"}, program, &stdout, &stderr)

@@ -2,9 +2,10 @@ package group
 
 import (
 	"hash/maphash"
-	"net/netip"
 	"sync"
 	"time"
+
+	"galene/netaddr"
 )
 
 // maxLevels bounds what the throttle remembers; about 4 MiB.
@@ -72,8 +73,8 @@ func (t *throttle) begin(c Credentials, now time.Time, users ...scope) (attempt,
 	if !c.Address.IsValid() {
 		return attempt{}, true
 	}
-	address := c.Address.Unmap().WithZone("")
-	try := attempt{counted: true, address: t.addressKey(address), addressLimit: addressLimit()}
+	address := c.Address.Unmap()
+	try := attempt{counted: true, address: maphash.Comparable(t.seed, netaddr.Source(address)), addressLimit: addressLimit()}
 	local := address.IsLoopback()
 	if local {
 		try.addressLimit = localLimit()
@@ -150,15 +151,4 @@ func (t *throttle) makeRoomLocked(now time.Time) {
 // now is how many failures are not forgiven yet.
 func (l level) now(now time.Time) float64 {
 	return max(0, l.failures-max(0, now.Sub(l.at).Seconds())*l.limit.perSecond)
-}
-
-// addressKey is the key of an IPv4 address, or of the network of 64 bits that one
-// host of IPv6 commands.
-func (t *throttle) addressKey(address netip.Addr) uint64 {
-	bits := 32
-	if address.Is6() {
-		bits = 64
-	}
-	network, _ := address.Prefix(bits) // the length is in range
-	return maphash.Comparable(t.seed, network)
 }

@@ -9,44 +9,26 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"galene/config"
+	"galene/internal/testlog"
 	"galene/token"
 )
-
-// journal keeps what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
 
 // bank is a house with tokens.
 type bank struct {
 	*house
-	log      *journal
+	log      *testlog.Journal
 	settings *config.Settings // to be changed before anything is asked
 }
 
 func newBank(tb testing.TB, definitions map[string]string) *bank {
 	tb.Helper()
-	b := &bank{house: &house{tb: tb, dir: tb.TempDir()}, log: &journal{}, settings: &config.Settings{}}
+	b := &bank{house: &house{tb: tb, dir: tb.TempDir()}, log: new(testlog.Journal), settings: &config.Settings{}}
 	for name, data := range definitions {
 		b.define(name, data)
 	}

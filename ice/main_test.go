@@ -1,11 +1,8 @@
 package ice
 
 import (
-	"bytes"
-	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,28 +11,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// journal keeps what is logged. Any goroutine may use it.
-type journal struct {
-	mu     sync.Mutex // guards buffer
-	buffer bytes.Buffer
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buffer.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buffer.String()
-}
-
-func (j *journal) count(text string) int { return strings.Count(j.String(), text) }
-
-func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
 
 // fakeRelay is a Relay that only counts. Any goroutine may use it.
 type fakeRelay struct {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/pion/turn/v5"
 	"github.com/pion/webrtc/v4"
+
+	"galene/internal/testlog"
 )
 
 // loopbackTURN is a TURN server without any policy, on the loopback interface.
@@ -41,13 +43,13 @@ func loopbackTURN(t *testing.T) (url string) {
 func TestRelayTestSaysWhatCameOfIt(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/ice-servers.json"
-	var log journal
+	var log testlog.Journal
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
-	s := NewSource(Options{File: path, Settings: settings, Log: log.logger()})
+	s := NewSource(Options{File: path, Settings: settings, Log: log.Logger()})
 
 	s.logTest(t.Context())
-	if got := log.count("no TURN server is configured"); got != 1 {
+	if got := log.Count("no TURN server is configured"); got != 1 {
 		t.Errorf("without a server, %d hints, want 1:\n%s", got, &log)
 	}
 
@@ -71,17 +73,17 @@ func TestRelayTestSaysWhatCameOfIt(t *testing.T) {
 
 func TestFailedRelayTestIsLoggedUnlessTheServerEnds(t *testing.T) {
 	t.Parallel()
-	var log journal
-	s := NewSource(Options{Log: log.logger()})
+	var log testlog.Journal
+	s := NewSource(Options{Log: log.Logger()})
 	s.test = func(context.Context) (relayTest, error) { return relayTest{}, errors.New("nothing came") }
 	s.logTest(t.Context())
-	if got := log.count("relay test failed"); got != 1 || log.count("nothing came") != 1 {
+	if got := log.Count("relay test failed"); got != 1 || log.Count("nothing came") != 1 {
 		t.Errorf("%d failures logged, want 1 with its reason:\n%s", got, &log)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	s.logTest(ended)
-	if got := log.count("relay test failed"); got != 1 {
+	if got := log.Count("relay test failed"); got != 1 {
 		t.Errorf("a test that was cut is logged as a failure:\n%s", &log)
 	}
 }

@@ -12,13 +12,15 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"galene/internal/testlog"
 )
 
 func TestSourceFollowsTheFileAndKeepsTheLastGoodOne(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ice-servers.json")
-	var log journal
-	s := NewSource(Options{File: path, Log: log.logger()})
+	var log testlog.Journal
+	s := NewSource(Options{File: path, Log: log.Logger()})
 	steps := []struct {
 		name, data string // no data: the file is removed
 		want       string // the first URL
@@ -50,11 +52,11 @@ func TestSourceFollowsTheFileAndKeepsTheLastGoodOne(t *testing.T) {
 				t.Errorf("%s: first URL %q, want %q", step.name, got, step.want)
 			}
 		}
-		if got := log.count("level=ERROR"); got != step.errors {
+		if got := log.Count("level=ERROR"); got != step.errors {
 			t.Errorf("%s: %d errors logged, want %d:\n%s", step.name, got, step.errors, &log)
 		}
 	}
-	if got := log.count("ICE servers read"); got != 3 {
+	if got := log.Count("ICE servers read"); got != 3 {
 		t.Errorf("%d new files logged, want 3:\n%s", got, &log)
 	}
 }
@@ -63,7 +65,7 @@ func TestAutomaticRelayRunsWhileThereIsNoFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ice-servers.json")
 	relay := &fakeRelay{urls: []string{"turn:192.0.2.1:1194"}}
-	s := NewSource(Options{File: path, Relay: relay, Auto: true, Log: new(journal).logger()})
+	s := NewSource(Options{File: path, Relay: relay, Auto: true, Log: new(testlog.Journal).Logger()})
 	if relay.isRunning() {
 		t.Error("NewSource starts the relay")
 	}
@@ -96,7 +98,7 @@ func TestRelayThatIsAskedForRunsBesideTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ice-servers.json")
 	write(t, path, `[{"urls":"stun:a.example"}]`)
 	relay := &fakeRelay{urls: []string{"turn:192.0.2.1:1194", "turn:192.0.2.1:1194?transport=tcp"}}
-	s := NewSource(Options{File: path, Relay: relay, Log: new(journal).logger()})
+	s := NewSource(Options{File: path, Relay: relay, Log: new(testlog.Journal).Logger()})
 	s.Refresh()
 	got, err := json.Marshal(s.ClientConfiguration("ada", at))
 	if err != nil {
@@ -122,7 +124,7 @@ func TestNothingToTellIsAnEmptyObject(t *testing.T) {
 		{false, `{}`},
 		{true, `{"iceTransportPolicy":"relay"}`},
 	} {
-		s := NewSource(Options{RelayOnly: tt.relayOnly, Log: new(journal).logger()})
+		s := NewSource(Options{RelayOnly: tt.relayOnly, Log: new(testlog.Journal).Logger()})
 		got, err := json.Marshal(s.ClientConfiguration("c", at))
 		if err != nil || string(got) != tt.want {
 			t.Errorf("relay only %v: configuration %s, %v, want %s", tt.relayOnly, got, err, tt.want)
@@ -152,7 +154,7 @@ func TestOwnConnectionsUseServersOnlyIfTheyMust(t *testing.T) {
 			t.Parallel()
 			s := NewSource(Options{
 				File: path, Relay: &fakeRelay{urls: relayURLs}, BehindNAT: tt.behindNAT, RelayOnly: tt.relayOnly,
-				Log: new(journal).logger(),
+				Log: new(testlog.Journal).Logger(),
 			})
 			s.Refresh()
 			c := s.Configuration()
@@ -175,19 +177,19 @@ func TestOwnConnectionsUseServersOnlyIfTheyMust(t *testing.T) {
 func TestRelayErrorsAreLoggedOnceAndRetried(t *testing.T) {
 	t.Parallel()
 	relay := &fakeRelay{err: errors.New("address in use"), urls: []string{"turn:192.0.2.1:1194"}}
-	var log journal
-	s := NewSource(Options{Relay: relay, Log: log.logger()})
+	var log testlog.Journal
+	s := NewSource(Options{Relay: relay, Log: log.Logger()})
 	for range 3 {
 		s.Refresh()
 	}
-	if got := log.count("address in use"); got != 1 || relay.starts != 3 {
+	if got := log.Count("address in use"); got != 1 || relay.starts != 3 {
 		t.Errorf("error logged %d times in %d attempts, want once in 3:\n%s", got, relay.starts, &log)
 	}
 	relay.err = nil
 	for range 3 {
 		s.Refresh()
 	}
-	if got := log.count("TURN server is running"); got != 1 {
+	if got := log.Count("TURN server is running"); got != 1 {
 		t.Errorf("success logged %d times, want once:\n%s", got, &log)
 	}
 }
@@ -195,7 +197,7 @@ func TestRelayErrorsAreLoggedOnceAndRetried(t *testing.T) {
 func TestRunRefreshesAndTestsUntilItEnds(t *testing.T) { // not parallel: it has its own time
 	synctest.Test(t, func(t *testing.T) {
 		relay := &fakeRelay{urls: []string{"turn:192.0.2.1:1194"}}
-		s := NewSource(Options{Relay: relay, Auto: true, Log: new(journal).logger()})
+		s := NewSource(Options{Relay: relay, Auto: true, Log: new(testlog.Journal).Logger()})
 		tests := make(chan struct{}, 100)
 		s.test = func(ctx context.Context) (relayTest, error) {
 			tests <- struct{}{}

@@ -1,5 +1,5 @@
-// Package netaddr tells classes of IP addresses apart, and lists those of this
-// machine.
+// Package netaddr tells classes of IP addresses apart, says which of them count as
+// one, and lists those of this machine.
 //
 // # Ownership
 //
@@ -63,6 +63,22 @@ func Public(a netip.Addr) bool {
 
 func contains(prefixes []netip.Prefix, a netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// sourceBits is how much of an IPv6 address tells one customer's from another's:
+// the rest is up to the customer.
+const sourceBits = 64
+
+// Source is what all that comes from one address is counted as: an IPv4 address,
+// or the network that an IPv6 address is in, since a whole network is what one
+// customer usually has. It is invalid if a is.
+func Source(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	if !a.Is6() {
+		return a
+	}
+	network, _ := a.Prefix(sourceBits) // the length is in range
+	return network.Addr()
 }
 
 // Local returns the addresses of the interfaces that are up, loopback ones

@@ -14,24 +14,14 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"galene/netaddr"
 )
 
 // Limits are how many connections may be open at a time.
 type Limits struct {
 	Total  int
-	Source int // from one source; see [Source]
-}
-
-// Source is what the connections from one address are counted as: an IPv4
-// address, or the network of 64 bits that an IPv6 address is in, since that is
-// what one subscriber usually has.
-func Source(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if a.Is4() || !a.IsValid() {
-		return a
-	}
-	prefix, _ := a.Prefix(64) // 64 bits fit an IPv6 address
-	return prefix.Addr()
+	Source int // from one source, as of [netaddr.Source]
 }
 
 // Listener is a listener with limits. Connections beyond them are closed at
@@ -86,7 +76,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) admit(c net.Conn) (*conn, bool) {
 	var source netip.Addr
 	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		source = Source(tcp.AddrPort().Addr())
+		source = netaddr.Source(tcp.AddrPort().Addr())
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

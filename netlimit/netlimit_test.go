@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -15,24 +14,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what has to happen.
 const patience = 30 * time.Second
-
-func TestSourceIsAnAddressOrANetwork(t *testing.T) {
-	t.Parallel()
-	tests := []struct{ address, want string }{
-		{"192.0.2.1", "192.0.2.1"},
-		{"::ffff:192.0.2.1", "192.0.2.1"},
-		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
-		{"fe80::1%eth0", "fe80::"},
-	}
-	for _, tt := range tests {
-		if got := Source(netip.MustParseAddr(tt.address)); got != netip.MustParseAddr(tt.want) {
-			t.Errorf("Source(%s) = %v, want %s", tt.address, got, tt.want)
-		}
-	}
-	if got := Source(netip.Addr{}); got.IsValid() {
-		t.Errorf("Source of no address = %v, want none", got)
-	}
-}
 
 // listen returns a limited listener whose connections come out of accepted.
 func listen(t *testing.T, limits Limits) (l *Listener, accepted chan net.Conn) {

@@ -3,36 +3,28 @@ package signalling
 import (
 	"net/netip"
 	"sync"
+
+	"galene/netaddr"
 )
 
 // addresses counts the connections from each address. Any goroutine.
 type addresses struct {
 	mu    sync.Mutex // guards count
-	count map[netip.Prefix]int
+	count map[netip.Addr]int
 }
-
-// networkBits is how much of an IPv6 address tells one customer's from
-// another's: the rest is up to the customer.
-const networkBits = 64
 
 // whence is what connections from an address, as net/http writes it, are counted
 // under; ok is false if they are not counted. A reverse proxy on this machine is
 // the address of everybody behind it.
-func whence(address string) (p netip.Prefix, ok bool) {
+func whence(address string) (source netip.Addr, ok bool) {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return netip.Prefix{}, false // of a Unix socket
+		return netip.Addr{}, false // of a Unix socket
 	}
-	ip := ap.Addr().Unmap().WithZone("")
-	if ip.IsLoopback() {
-		return netip.Prefix{}, false
+	if ap.Addr().Unmap().IsLoopback() {
+		return netip.Addr{}, false
 	}
-	bits := ip.BitLen()
-	if ip.Is6() {
-		bits = networkBits
-	}
-	p, err = ip.Prefix(bits)
-	return p, err == nil
+	return netaddr.Source(ap.Addr()), true
 }
 
 // enter counts a connection unless there are limit already. If it reports true,
@@ -48,7 +40,7 @@ func (a *addresses) enter(address string, limit int) bool {
 		return false
 	}
 	if a.count == nil {
-		a.count = make(map[netip.Prefix]int)
+		a.count = make(map[netip.Addr]int)
 	}
 	a.count[from]++
 	return true

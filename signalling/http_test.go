@@ -69,7 +69,7 @@ func (b *bench) expectOver(h *HTTPSession) {
 	}
 	b.server.mu.Lock()
 	defer b.server.mu.Unlock()
-	if s := &b.server.http; len(s.all)+len(s.byKey)+len(s.groups)+len(s.networks) != 0 {
+	if s := &b.server.http; len(s.all)+len(s.byKey)+len(s.groups)+len(s.sources) != 0 {
 		b.t.Errorf("the server keeps %+v", s)
 	}
 }
@@ -232,7 +232,7 @@ func TestRefusedOffersLeaveNothingBehind(t *testing.T) {
 				b.t.Errorf("%s: Publish = %v, %q, %v", tt.name, h, answer, err)
 			}
 			b.server.mu.Lock()
-			if s := &b.server.http; len(s.all)+len(s.groups)+len(s.networks) != 0 {
+			if s := &b.server.http; len(s.all)+len(s.groups)+len(s.sources) != 0 {
 				b.t.Errorf("%s: the server keeps %+v", tt.name, s)
 			}
 			b.server.mu.Unlock()

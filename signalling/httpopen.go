@@ -28,18 +28,18 @@ type HTTPOffer struct {
 // httpSessions are the sessions that there are, the opening ones included. The
 // server's lock guards it.
 type httpSessions struct {
-	all      map[*HTTPSession]struct{}
-	byKey    map[[sha256.Size]byte]*HTTPSession // by digest, so that looking one up tells nothing; the open ones
-	groups   map[string]int
-	networks map[netip.Prefix]int
+	all     map[*HTTPSession]struct{}
+	byKey   map[[sha256.Size]byte]*HTTPSession // by digest, so that looking one up tells nothing; the open ones
+	groups  map[string]int
+	sources map[netip.Addr]int
 }
 
 func newHTTPSessions() httpSessions {
 	return httpSessions{
-		all:      make(map[*HTTPSession]struct{}),
-		byKey:    make(map[[sha256.Size]byte]*HTTPSession),
-		groups:   make(map[string]int),
-		networks: make(map[netip.Prefix]int),
+		all:     make(map[*HTTPSession]struct{}),
+		byKey:   make(map[[sha256.Size]byte]*HTTPSession),
+		groups:  make(map[string]int),
+		sources: make(map[netip.Addr]int),
 	}
 }
 
@@ -107,8 +107,8 @@ func (s *Server) reserve(kind group.MemberKind, o HTTPOffer) (*HTTPSession, erro
 	}
 	h.ctx, h.end = context.WithCancel(context.Background())
 
-	network, counted := whence(o.Address)
-	if h.network = network; !counted {
+	source, counted := whence(o.Address)
+	if h.source = source; !counted {
 		limits.HTTPSessionsPerAddress = math.MaxInt
 	}
 	s.mu.Lock()
@@ -120,13 +120,13 @@ func (s *Server) reserve(kind group.MemberKind, o HTTPOffer) (*HTTPSession, erro
 	case s.stopping:
 		h.end()
 		return nil, ErrStopping
-	case s.http.groups[h.group] >= limits.HTTPSessionsPerGroup, s.http.networks[h.network] >= limits.HTTPSessionsPerAddress:
+	case s.http.groups[h.group] >= limits.HTTPSessionsPerGroup, s.http.sources[h.source] >= limits.HTTPSessionsPerAddress:
 		h.end()
 		return nil, ErrTooManySessions
 	}
 	s.http.all[h] = struct{}{}
 	s.http.groups[h.group]++
-	s.http.networks[h.network]++
+	s.http.sources[h.source]++
 	s.running.Add(1)
 	return h, nil
 }
@@ -145,7 +145,7 @@ func (s *Server) forget(h *HTTPSession) {
 	delete(s.http.all, h)
 	delete(s.http.byKey, sha256.Sum256([]byte(h.key)))
 	decrement(s.http.groups, h.group)
-	decrement(s.http.networks, h.network)
+	decrement(s.http.sources, h.source)
 	s.running.Done()
 }
 

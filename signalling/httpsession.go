@@ -40,7 +40,7 @@ type HTTPSession struct {
 	group   string
 	key     string             // in its URL, and a secret
 	proof   *[sha256.Size]byte // of what later requests must present; nil if nothing
-	network netip.Prefix       // whom it counts for
+	source  netip.Addr         // what it counts for, as of [whence]
 	member  *group.Member      // nil while opening
 	conn    answering          // nil while opening
 	role    role               // what it does in the group

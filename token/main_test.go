@@ -2,13 +2,13 @@ package token
 
 import (
 	"encoding/json"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"galene/internal/testlog"
 )
 
 func TestMain(m *testing.M) {
@@ -18,30 +18,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// journal keeps what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
 // shelf is a store with a file of its own, and what it logs.
 type shelf struct {
 	*Store
 	tb   testing.TB
 	path string
-	log  *journal
+	log  *testlog.Journal
 }
 
 // newShelf makes a store whose file says text; without text there is no file.
@@ -58,8 +40,8 @@ func newShelf(tb testing.TB, text string) *shelf {
 // open opens the store anew, as after a start of the server.
 func (s *shelf) open() {
 	s.tb.Helper()
-	s.log = &journal{}
-	store, err := Open(s.path, slog.New(slog.NewTextHandler(s.log, nil)))
+	s.log = new(testlog.Journal)
+	store, err := Open(s.path, s.log.Logger())
 	if err != nil {
 		s.tb.Fatal(err)
 	}

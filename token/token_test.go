@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"galene/internal/testlog"
 )
 
 func TestCoversGroups(t *testing.T) {
@@ -169,7 +171,7 @@ func TestValidateNamesTheField(t *testing.T) {
 func TestTokensDoNotShowTheirNames(t *testing.T) {
 	t.Parallel()
 	token := &Token{Token: "verysecret", Group: "g", Username: new("u"), Expires: &fixed, IncludeSubgroups: true}
-	log := &journal{}
+	log := new(testlog.Journal)
 	for _, handler := range []slog.Handler{slog.NewTextHandler(log, nil), slog.NewJSONHandler(log, nil)} {
 		slog.New(handler).Info("made", "token", token, "value", *token)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
 
-	"galene/netlimit"
+	"galene/netaddr"
 )
 
 // realm is part of what a client hashes its password with.
@@ -70,14 +70,14 @@ func (c credentials) check(username string, method stun.Method, now time.Time) (
 // user is whom allocations are counted for.
 type user struct {
 	id     string
-	source netip.Addr // as [netlimit.Source] has it
+	source netip.Addr // as [netaddr.Source] has it
 }
 
 // userSeparator separates the parts of a user's text.
 const userSeparator = "|"
 
 func newUser(id string, address netip.Addr) user {
-	return user{id, netlimit.Source(address)}
+	return user{id, netaddr.Source(address)}
 }
 
 // String returns what parseUser reads. Pion keeps it with the allocation.

@@ -8,7 +8,7 @@ import (
 // Quota bounds the allocations.
 type Quota struct {
 	Client int // of one client
-	Source int // from one network address: an IPv4 one, or 64 bits of an IPv6 one
+	Source int // from one source, as of [netaddr.Source]
 	Total  int
 }
 

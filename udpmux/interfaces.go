@@ -1,12 +1,12 @@
 package udpmux
 
 import (
-	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
+
+	"galene/netaddr"
 )
 
 // localAge is how old a list of local addresses may be. Asking the system costs
@@ -39,32 +39,11 @@ func (l *localList) get(now time.Time, loopback bool) ([]netip.Addr, error) {
 // private unicast, and the loopback ones if asked for. Link-local ones are
 // left out, as peers cannot reach them without knowing an interface.
 func localAddresses(loopback bool) ([]netip.Addr, error) {
-	interfaces, err := net.Interfaces()
+	local, err := netaddr.Local()
 	if err != nil {
-		return nil, fmt.Errorf("list interfaces: %w", err)
+		return nil, err
 	}
-	var local []netip.Addr
-	for _, i := range interfaces {
-		if i.Flags&net.FlagUp == 0 {
-			continue
-		}
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue // gone since it was listed
-		}
-		for _, a := range addrs {
-			n, ok := a.(*net.IPNet)
-			if !ok {
-				continue
-			}
-			ip, _ := netip.AddrFromSlice(n.IP)
-			ip = ip.Unmap()
-			if usable(ip, loopback) && !slices.Contains(local, ip) {
-				local = append(local, ip)
-			}
-		}
-	}
-	return local, nil
+	return slices.DeleteFunc(local, func(ip netip.Addr) bool { return !usable(ip, loopback) }), nil
 }
 
 // usable reports whether a candidate may name ip.

@@ -344,7 +344,7 @@ func TestAnAuthorityThatDoesNotAnswer(t *testing.T) {
 			t.Error("there is a certificate from nowhere")
 		}
 	}
-	if got := f.log.count("no certificate from the authority"); got != 1 {
+	if got := f.log.Count("no certificate from the authority"); got != 1 {
 		t.Errorf("logged %d times, want once", got)
 	}
 	if got := f.do("GET", "/readyz").StatusCode; got != 200 {

@@ -8,7 +8,10 @@ import (
 
 const (
 	apiPrefix = "/galene-api/v0"
-	apiRealm  = "/galene-api/"
+
+	// apiRealm is also that of statistics: administrators have one password for
+	// all of the server, and browsers need not ask for it twice.
+	apiRealm = "/galene-api/"
 )
 
 // rule says who may use an endpoint of the API. Whoever administers the server

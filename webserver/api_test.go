@@ -270,11 +270,11 @@ func (a *admin) checkEndpoint(e endpoint, p place) {
 			}
 		}
 	}
-	if got := a.log.count("msg=administration "); got != changes {
+	if got := a.log.Count("msg=administration "); got != changes {
 		a.t.Errorf("%d lines in the log for %d changes", got, changes)
 	}
 	for _, secret := range []string{"root's", "boss's", "ada's", globalToken, groupToken, "4S9YZLHK"} {
-		if a.log.count(secret) != 0 {
+		if a.log.Count(secret) != 0 {
 			a.t.Errorf("the log contains %q", secret)
 		}
 	}
@@ -367,7 +367,7 @@ func TestAPIRefusesEveryChangeUnlessWritable(t *testing.T) {
 			}
 		}
 	}
-	if got := a.log.count("msg=administration "); got != 0 {
+	if got := a.log.Count("msg=administration "); got != 0 {
 		t.Errorf("%d changes", got)
 	}
 }
@@ -473,7 +473,7 @@ func TestAPIErrors(t *testing.T) {
 			}
 		})
 	}
-	if got := a.log.count("msg=administration "); got != 0 {
+	if got := a.log.Count("msg=administration "); got != 0 {
 		t.Errorf("%d changes", got)
 	}
 }

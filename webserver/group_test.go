@@ -127,7 +127,7 @@ func TestABrokenDefinitionIsLoggedOnce(t *testing.T) {
 			t.Errorf("GET of a group with a broken definition = %d, want 500", response.StatusCode)
 		}
 	}
-	if got := f.log.count("broken.json"); got != 1 {
+	if got := f.log.Count("broken.json"); got != 1 {
 		t.Errorf("logged %d times, want once", got)
 	}
 }

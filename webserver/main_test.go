@@ -1,15 +1,12 @@
 package webserver
 
 import (
-	"bytes"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -18,6 +15,7 @@ import (
 
 	"galene/config"
 	"galene/group"
+	"galene/internal/testlog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,7 +62,7 @@ var definitions = map[string]string{
 type fixture struct {
 	*Server
 	settings config.Settings // to be set before the first request
-	log      *logBuffer
+	log      *testlog.Journal
 }
 
 // upgradeOnly is a signalling server that closes each connection at once.
@@ -83,8 +81,8 @@ func newFixture(tb testing.TB, change func(*Options)) *fixture {
 	for name, definition := range definitions {
 		write(tb, filepath.Join(groups, filepath.FromSlash(name)+".json"), definition)
 	}
-	f := &fixture{log: new(logBuffer)}
-	log := slog.New(slog.NewTextHandler(f.log, nil))
+	f := &fixture{log: new(testlog.Journal)}
+	log := f.log.Logger()
 	settings := func() *config.Settings { return &f.settings }
 	registry := group.NewRegistry(group.Options{Directory: groups, Settings: settings, Log: log})
 	options := Options{
@@ -151,24 +149,6 @@ func symlink(tb testing.TB, target, link string) {
 	if err := os.Symlink(target, link); err != nil {
 		tb.Fatal(err)
 	}
-}
-
-// logBuffer keeps what is logged. Any goroutine may use it.
-type logBuffer struct {
-	mu     sync.Mutex // guards buffer
-	buffer bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *logBuffer) count(text string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Count(b.buffer.String(), text)
 }
 
 // exchange is a row of a table of requests and replies.

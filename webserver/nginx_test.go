@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"galene/internal/testlog"
 )
 
 // addressTeller is a signalling server that tells each client its address.
@@ -71,7 +73,7 @@ func startNginx(t *testing.T, backend string) string {
 	write(t, file, fmt.Sprintf(nginxConfiguration, directory, address, backend))
 
 	command := exec.Command(path, "-p", directory, "-c", file, "-e", "stderr")
-	output := new(logBuffer)
+	output := new(testlog.Journal)
 	command.Stdout, command.Stderr = output, output
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -80,7 +82,7 @@ func startNginx(t *testing.T, backend string) string {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 		if t.Failed() {
-			t.Logf("nginx says:\n%s", output.buffer.String())
+			t.Logf("nginx says:\n%s", output.String())
 		}
 	})
 	eventually(t, func() error {
@@ -143,10 +145,10 @@ func TestBehindNginx(t *testing.T) {
 		status.Location != "https://meet.example.org/sub/group/open/" || status.Endpoint != "wss://meet.example.org/sub/ws" {
 		t.Errorf("status %+v, %v", status, err)
 	}
-	if response, _ := get("/sub/stats.json"); response.StatusCode != 401 || f.log.count("address="+client) == 0 {
+	if response, _ := get("/sub/stats.json"); response.StatusCode != 401 || f.log.Count("address="+client) == 0 {
 		t.Errorf("%d for bad credentials, and the log lacks the address", response.StatusCode)
 	}
-	if f.log.count("192.0.2.66") != 0 {
+	if f.log.Count("192.0.2.66") != 0 {
 		t.Error("the server believes the client's own X-Forwarded-For")
 	}
 	if got, err := askAddress(t, proxy, dialer); err != nil || got != client {

@@ -202,8 +202,8 @@ func TestRecordingsAreDeletedByTheirPageOnly(t *testing.T) {
 			if _, err := os.Lstat(filepath.Join(directory, "orphan", "a.webm")); err != nil {
 				t.Error(err)
 			}
-			if tt.status == 303 && (response.Header.Get("Location") != "/recordings/room/" || a.log.count("recording deleted") != 1) {
-				t.Errorf("leads to %q, logged %d times", response.Header.Get("Location"), a.log.count("recording deleted"))
+			if tt.status == 303 && (response.Header.Get("Location") != "/recordings/room/" || a.log.Count("recording deleted") != 1) {
+				t.Errorf("leads to %q, logged %d times", response.Header.Get("Location"), a.log.Count("recording deleted"))
 			}
 		})
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"galene/config"
+	"galene/internal/testlog"
 )
 
 // certificateOptions are for a server whose data are in directory.
@@ -69,7 +70,7 @@ func TestCertificateIsReloaded(t *testing.T) {
 	cert2, key2 := newPair(t)
 	install(t, certFile, cert1, 1)
 	install(t, keyFile, key1, 1)
-	log := new(logBuffer)
+	log := new(testlog.Journal)
 	c := newCertificates(certificateOptions(directory, log), time.Now)
 	if got := pemOf(t, c); got != cert1 {
 		t.Fatal("the installed certificate is not used")
@@ -81,7 +82,7 @@ func TestCertificateIsReloaded(t *testing.T) {
 			t.Fatal("the last good pair is not used while the new certificate lacks its key")
 		}
 	}
-	if n := log.count("cannot use the certificate"); n != 1 {
+	if n := log.Count("cannot use the certificate"); n != 1 {
 		t.Errorf("the mismatch was logged %d times, want once", n)
 	}
 
@@ -132,14 +133,14 @@ func TestBrokenCertificateIsNotReplacedInSilence(t *testing.T) {
 			for name, contents := range tt.files {
 				write(t, filepath.Join(directory, name), contents)
 			}
-			log := new(logBuffer)
+			log := new(testlog.Journal)
 			c := newCertificates(certificateOptions(directory, log), time.Now)
 			for range 2 {
 				if _, err := c.get(nil); err == nil {
 					t.Error("get gave a certificate, want an error")
 				}
 			}
-			if n := log.count("cannot use the certificate"); n != 1 {
+			if n := log.Count("cannot use the certificate"); n != 1 {
 				t.Errorf("logged %d times, want once", n)
 			}
 		})
