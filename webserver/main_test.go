@@ -165,11 +165,13 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 	return b.buffer.Write(p)
 }
 
-func (b *logBuffer) count(text string) int {
+func (b *logBuffer) text() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return strings.Count(b.buffer.String(), text)
+	return b.buffer.String()
 }
+
+func (b *logBuffer) count(text string) int { return strings.Count(b.text(), text) }
 
 // exchange is a row of a table of requests and replies.
 type exchange struct {
