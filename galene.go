@@ -120,7 +120,7 @@ func checkSurroundings(flags config.Flags, log *slog.Logger) {
 // serve runs the server until ctx ends. It calls announce once the server
 // accepts connections.
 func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log *slog.Logger) error {
-	listener, err := webserver.Listen(ctx, flags.HTTP)
+	listener, err := webserver.Listen(ctx, flags.HTTP, flags.SocketMode)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s (-http chooses another address): %w", flags.HTTP, err)
 	}

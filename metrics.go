@@ -65,7 +65,7 @@ func listenForScrapers(ctx context.Context, flags config.Flags, log *slog.Logger
 	if flags.Metrics == "" {
 		return s, nil
 	}
-	listener, err := webserver.Listen(ctx, flags.Metrics)
+	listener, err := webserver.Listen(ctx, flags.Metrics, flags.SocketMode)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s (-metrics chooses another address): %w", flags.Metrics, err)
 	}

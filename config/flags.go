@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"strconv"
 	"strings"
@@ -15,6 +16,9 @@ import (
 type Flags struct {
 	HTTP     string // listen address: host:port, or a Unix socket's path if it starts with "/"; ":8443"
 	Insecure bool   // speak plain HTTP instead of HTTPS
+	// SocketMode are the permissions of Unix sockets; what the umask leaves if
+	// it is 0.
+	SocketMode fs.FileMode
 
 	Static     string // directory of the web client; the embedded one if empty
 	Data       string // directory of config.json, cert.pem, key.pem and var/; "./data/"
@@ -104,7 +108,7 @@ func ParseFlags(args []string, output io.Writer) (Flags, error) {
 
 // unparsedFlags are those whose values may be impossible.
 type unparsedFlags struct {
-	turn, udpRange, publicAddress string
+	turn, udpRange, publicAddress, socketMode string
 }
 
 // parse reads the unparsed flags into f.
@@ -120,6 +124,11 @@ func (f *Flags) parse(u unparsedFlags, given map[string]bool) (err error) {
 	if f.Metrics, err = parseListener(f.Metrics); err != nil {
 		return fmt.Errorf("-metrics: %w", err)
 	}
+	if given["socket-mode"] {
+		if f.SocketMode, err = parseSocketMode(u.socketMode); err != nil {
+			return fmt.Errorf("-socket-mode: %w", err)
+		}
+	}
 	if u.publicAddress != "" {
 		if f.PublicAddresses, err = ParsePublicAddresses(strings.Split(u.publicAddress, ",")); err != nil {
 			return fmt.Errorf("-public-address: %w", err)
@@ -134,6 +143,7 @@ func (f *Flags) flagSet(output io.Writer, u *unparsedFlags) *flag.FlagSet {
 	set.SetOutput(output)
 	set.StringVar(&f.HTTP, "http", ":8443", "listen on `address`: host:port, or the path of a Unix socket")
 	set.BoolVar(&f.Insecure, "insecure", false, "use plain HTTP instead of HTTPS")
+	set.StringVar(&u.socketMode, "socket-mode", "", "permissions of Unix sockets, in `octal`, such as 660 (default what the umask leaves)")
 	set.StringVar(&f.Static, "static", "", "serve the web client in `directory` instead of the embedded one")
 	set.StringVar(&f.Data, "data", "./data/", "`directory` of the configuration and the certificate")
 	set.StringVar(&f.Groups, "groups", "./groups/", "`directory` of the group definitions")
@@ -166,6 +176,9 @@ func (f *Flags) complete(rest []string, given map[string]bool) error {
 	}
 	if f.HTTP == "" {
 		return errors.New("-http needs an address")
+	}
+	if given["socket-mode"] && !strings.HasPrefix(f.HTTP, "/") && !strings.HasPrefix(f.Metrics, "/") {
+		return errors.New("-socket-mode is for Unix sockets, and -http names none")
 	}
 	if !f.Demo {
 		return nil
@@ -202,6 +215,17 @@ func parseListener(s string) (string, error) {
 		host = "localhost"
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+// parseSocketMode reads permissions in octal. Without those to read and write, the
+// server's own user could not connect.
+func parseSocketMode(s string) (fs.FileMode, error) {
+	const owner = 0o600
+	mode, err := strconv.ParseUint(s, 8, 9)
+	if err != nil || mode&owner != owner {
+		return 0, fmt.Errorf("%q is not such as 660: three octal digits that let the owner read and write", s)
+	}
+	return fs.FileMode(mode), nil
 }
 
 // parsePortRange reads "port" or "min-max".

@@ -29,6 +29,12 @@ func TestParseFlagsReadsEveryFlag(t *testing.T) {
 		{"nothing", "", func(*Flags) {}},
 		{"address", "-http localhost:80", func(f *Flags) { f.HTTP = "localhost:80" }},
 		{"two dashes and an equals sign", "--http=/run/galene.sock", func(f *Flags) { f.HTTP = "/run/galene.sock" }},
+		{"a socket for a group of users", "-http /run/galene.sock -socket-mode 0660", func(f *Flags) {
+			f.HTTP, f.SocketMode = "/run/galene.sock", 0o660
+		}},
+		{"a socket for metrics", "-metrics /run/m.sock -socket-mode 666", func(f *Flags) {
+			f.Metrics, f.SocketMode = "/run/m.sock", 0o666
+		}},
 		{"plain HTTP", "-insecure", func(f *Flags) { f.Insecure = true }},
 		{"boolean switched off", "-insecure=false", func(*Flags) {}},
 		{"directories", "-static s -data d -groups g -recordings r", func(f *Flags) {
@@ -93,6 +99,7 @@ func TestParseFlagsExplainsUsage(t *testing.T) {
 		{"missing value", "-http", "http"},
 		{"empty address", "-http=", "-http"},
 		{"extra argument", "-insecure start", `"start"`},
+		{"permissions of a socket without a socket", "-socket-mode 660", "-socket-mode"},
 		{"a demonstration with its own groups", "-demo -groups g", "-groups"},
 		{"a demonstration with its own data", "-demo -data d", "-data"},
 		{"a demonstration with its own recordings", "-demo -recordings d", "-recordings"},

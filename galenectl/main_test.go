@@ -143,9 +143,9 @@ const wantKeys = `chat chat.deliveries chat.p50_ms chat.p99_ms clients cpu_secon
 	`join_ms.joined.p50 join_ms.joined.p99 loss measure_end_unix_ns measure_start_unix_ns packets packets.corrupt ` +
 	`packets.duplicates packets.expected packets.lost packets.received packets.recovered packets.sent publishers scenario seconds`
 
-func TestLoadTestSpeaksJSONAndFailsAsItShould(t *testing.T) {
-	t.Parallel()
-	server := testkit.StartProcess(t, "..", testkit.ServerOptions{
+func testLoadTest(t *testing.T, program string) {
+	t.Helper()
+	server := testkit.StartProgram(t, program, testkit.ServerOptions{
 		Groups: map[string]string{
 			"room":   testkit.OpenGroup,
 			"closed": `{"users": {"ada": {"password": "sesame", "permissions": "present"}}}`,

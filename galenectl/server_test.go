@@ -12,8 +12,24 @@ import (
 	"galene/internal/testkit"
 )
 
+// TestOnTheServer runs what needs a real one, which is built once.
+func TestOnTheServer(t *testing.T) {
+	t.Parallel()
+	program := testkit.BuildServer(t, "..")
+	for name, test := range map[string]func(*testing.T, string){
+		"the commands do what they should":             testCommands,
+		"the initial setup fits the server":            testInitialSetup,
+		"load-test speaks JSON and fails as it should": testLoadTest,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, program)
+		})
+	}
+}
+
 // startServer runs the server with an empty directory of groups and the given config.json, and returns its URL and directory of data.
-func startServer(t *testing.T, settings string) (url, data string) {
+func startServer(t *testing.T, program, settings string) (url, data string) {
 	t.Helper()
 	data = t.TempDir()
 	if settings != "" {
@@ -21,31 +37,31 @@ func startServer(t *testing.T, settings string) (url, data string) {
 			t.Fatal(err)
 		}
 	}
-	server := testkit.StartProcess(t, "..", testkit.ServerOptions{
+	server := testkit.StartProgram(t, program, testkit.ServerOptions{
 		Groups: map[string]string{}, Args: []string{"-data", data, "-turn", ""},
 	})
 	return server.HTTP, data
 }
 
-func TestCommandsOnTheServer(t *testing.T) {
-	t.Parallel()
+func testCommands(t *testing.T, program string) {
+	t.Helper()
 	scripts, err := filepath.Glob(filepath.Join("testdata", "commands", "*.txtar"))
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("scripts: %v, %v", scripts, err)
 	}
 	for _, script := range scripts {
-		// One after the other, since each builds the server.
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
-			url, _ := startServer(t, fmt.Sprintf(
+			t.Parallel()
+			url, _ := startServer(t, program, fmt.Sprintf(
 				`{"users": {%q: {"password": %q, "permissions": "admin"}}, "writableGroups": true}`, adminName, adminPassword))
 			runCommands(t, testscript.Params{Files: []string{script}}, func(*testscript.Env) string { return url })
 		})
 	}
 }
 
-func TestTheInitialSetupFitsTheServer(t *testing.T) {
-	t.Parallel()
-	url, data := startServer(t, "")
+func testInitialSetup(t *testing.T, program string) {
+	t.Helper()
+	url, data := startServer(t, program, "")
 	own := filepath.Join(t.TempDir(), "galenectl.json")
 	secret := filepath.Join(t.TempDir(), "password.txt")
 	if err := os.WriteFile(secret, []byte("correct horse\n"), 0o600); err != nil {

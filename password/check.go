@@ -16,7 +16,7 @@ import (
 const (
 	// DefaultCost is the bcrypt cost of passwords that the server hashes, and
 	// what a check against no password at all spends.
-	DefaultCost = 8
+	DefaultCost = 10
 	// maxWaiting bounds the checks that wait for a processor.
 	maxWaiting = 1024
 )

@@ -92,6 +92,9 @@ func TestCheckerHashesLikeItChecks(t *testing.T) {
 	if ok, err := c.Check(t.Context(), &p, "secret"); !ok || err != nil {
 		t.Errorf("Check of what was hashed = %v, %v, want true", ok, err)
 	}
+	if key := string(p.key); !strings.HasPrefix(key, "$2a$10$") {
+		t.Errorf("hashed as %.7s…, want a cost of 10", key)
+	}
 	if _, err := c.Hash(t.Context(), strings.Repeat("x", MaxBcryptBytes+1)); err == nil {
 		t.Errorf("Hash of more than %d bytes succeeded", MaxBcryptBytes)
 	}

@@ -59,10 +59,14 @@ type files struct {
 	// assets describes the files of a tree that cannot change. It is nil for a
 	// directory, whose files are looked at at each request.
 	assets map[string]*asset
+	// prefix returns the path below which visitors see the pages, without final
+	// slash. It is nil for a directory, whose pages are served as they are.
+	prefix func() string
 }
 
-// newEmbedded serves a tree that does not change while the program runs.
-func newEmbedded(root fs.FS, log *slog.Logger) (*files, error) {
+// newEmbedded serves a tree that does not change while the program runs. Its
+// pages are seen below prefix.
+func newEmbedded(root fs.FS, prefix func() string, log *slog.Logger) (*files, error) {
 	assets := make(map[string]*asset)
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
@@ -78,7 +82,7 @@ func newEmbedded(root fs.FS, log *slog.Logger) (*files, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded client: %w", err)
 	}
-	return &files{root: root, log: log, assets: assets}, nil
+	return &files{root: root, log: log, assets: assets, prefix: prefix}, nil
 }
 
 // outcome says what a name in the tree leads to.
@@ -104,6 +108,12 @@ func (f *files) serve(w http.ResponseWriter, r *http.Request, name string) outco
 	header := w.Header()
 	header.Set("Cache-Control", cacheControl(name))
 	setContentType(header, name)
+	if prefix := f.pagePrefix(name); prefix != "" {
+		if err := servePrefixed(w, r, name, prefix, content); err != nil {
+			return f.explain(name, err)
+		}
+		return served
+	}
 	a := f.assets[name]
 	if a == nil {
 		header.Set("ETag", fileTag(info))
@@ -121,6 +131,9 @@ func (f *files) notFound(w http.ResponseWriter) {
 	if file, _, result := f.open(notFoundPage); result == served {
 		if data, err := io.ReadAll(file); err == nil {
 			body = data
+			if prefix := f.pagePrefix(notFoundPage); prefix != "" {
+				body = prefixed(data, prefix)
+			}
 		}
 		_ = file.Close()
 	}

@@ -75,6 +75,19 @@ func TestBadRequestsAreBounded(t *testing.T) {
 	}
 }
 
+func TestClientsHaveNoMoreThanTheirTime(t *testing.T) {
+	t.Parallel()
+	server := newFixture(t, nil).http
+	for name, got := range map[string]time.Duration{
+		"headers": server.ReadHeaderTimeout, "requests": server.ReadTimeout,
+		"replies": server.WriteTimeout, "silence": server.IdleTimeout,
+	} {
+		if got <= 0 || got > 5*time.Minute {
+			t.Errorf("clients may take %v for %s", got, name)
+		}
+	}
+}
+
 func TestUnknownMethods(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, func(o *Options) { o.Recordings = t.TempDir() })

@@ -17,23 +17,30 @@ import (
 const probeTimeout = 2 * time.Second
 
 // Listen opens the socket that the server accepts connections on. An address
-// that starts with "/" is the path of a Unix socket, any other is host:port.
+// that starts with "/" is the path of a Unix socket, any other is host:port. A
+// Unix socket gets the permissions mode, unless that is 0, when the umask decides.
 //
 // A Unix socket left behind by a process that has died is replaced; one that
 // somebody answers on is not. Closing the listener removes the socket.
-func Listen(ctx context.Context, address string) (net.Listener, error) {
+func Listen(ctx context.Context, address string, mode fs.FileMode) (net.Listener, error) {
 	var config net.ListenConfig
 	if !strings.HasPrefix(address, "/") {
 		return config.Listen(ctx, "tcp", address)
 	}
 	listener, err := config.Listen(ctx, "unix", address)
-	if !errors.Is(err, syscall.EADDRINUSE) {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		if err := removeStale(ctx, address); err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", address, err)
+		}
+		listener, err = config.Listen(ctx, "unix", address)
+	}
+	if err != nil || mode == 0 {
 		return listener, err
 	}
-	if err := removeStale(ctx, address); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	if err := os.Chmod(address, mode); err != nil {
+		return nil, errors.Join(err, listener.Close())
 	}
-	return config.Listen(ctx, "unix", address)
+	return listener, nil
 }
 
 // removeStale removes the Unix socket at path if nobody listens on it.

@@ -16,7 +16,7 @@ import (
 func TestListenOnUnixSocket(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "socket")
-	listener, err := Listen(t.Context(), path)
+	listener, err := Listen(t.Context(), path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestListenOnUnixSocket(t *testing.T) {
 			_ = connection.Close()
 		}
 	}()
-	if second, err := Listen(t.Context(), path); err == nil {
+	if second, err := Listen(t.Context(), path, 0); err == nil {
 		_ = second.Close()
 		t.Error("the socket of a living process was taken over")
 	}
@@ -49,18 +49,36 @@ func TestListenReplacesStaleUnixSocket(t *testing.T) {
 	stale.(*net.UnixListener).SetUnlinkOnClose(false)
 	_ = stale.Close()
 
-	listener, err := Listen(t.Context(), path)
+	listener, err := Listen(t.Context(), path, 0)
 	if err != nil {
 		t.Fatalf("Listen over a stale socket: %v", err)
 	}
 	_ = listener.Close()
 }
 
+func TestUnixSocketsHaveThePermissionsThatAreAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []os.FileMode{0o600, 0o660, 0o666} {
+		path := filepath.Join(t.TempDir(), "socket")
+		for range 2 { // the second time there is a stale one
+			listener, err := Listen(t.Context(), path, mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != mode {
+				t.Errorf("permissions %v, %v, want %v", info.Mode().Perm(), err, mode)
+			}
+			listener.(*net.UnixListener).SetUnlinkOnClose(false)
+			_ = listener.Close()
+		}
+	}
+}
+
 func TestListenLeavesOtherFilesAlone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "notes")
 	write(t, path, "precious")
-	if listener, err := Listen(t.Context(), path); err == nil {
+	if listener, err := Listen(t.Context(), path, 0); err == nil {
 		_ = listener.Close()
 		t.Error("listening on an existing file succeeded")
 	}
@@ -77,7 +95,7 @@ func TestShutdownCutsRequestsThatTakeTooLong(t *testing.T) {
 		close(entered)
 		<-r.Context().Done()
 	})
-	listener, err := Listen(t.Context(), "127.0.0.1:0")
+	listener, err := Listen(t.Context(), "127.0.0.1:0", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

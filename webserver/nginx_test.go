@@ -7,16 +7,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
 
-	"galene/internal/testlog"
+	"galene/internal/testkit"
 )
 
 // addressTeller is a signalling server that tells each client its address.
@@ -30,70 +27,16 @@ func (addressTeller) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-const nginxConfiguration = `
-daemon off; master_process off; worker_processes 1; error_log stderr; pid %[1]s/pid;
-events { worker_connections 64; }
-http {
-	access_log off;
-	client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
-	server {
-		listen %[2]s;
-		location /sub/ {
-			proxy_pass http://%[3]s/;
-			proxy_http_version 1.1;
-			proxy_set_header Upgrade $http_upgrade;
-			proxy_set_header Connection $http_connection;
-			proxy_set_header Host meet.example.org;
-			proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-		}
-	}
-}
-`
-
-// startNginx puts nginx in front of the server at backend, below /sub/, and
-// returns where it listens.
-func startNginx(t *testing.T, backend string) string {
-	t.Helper()
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		path = "/usr/sbin/nginx" // which is not in everybody's path
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("nginx is not installed")
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	_ = free.Close()
-	directory := t.TempDir()
-	file := filepath.Join(directory, "nginx.conf")
-	write(t, file, fmt.Sprintf(nginxConfiguration, directory, address, backend))
-
-	command := exec.Command(path, "-p", directory, "-c", file, "-e", "stderr")
-	output := new(testlog.Journal)
-	command.Stdout, command.Stderr = output, output
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		if t.Failed() {
-			t.Logf("nginx says:\n%s", output.String())
-		}
-	})
-	eventually(t, func() error {
-		connection, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			_ = connection.Close()
-		}
-		return err
-	})
-	return address
-}
+// belowSub is what has nginx show the server at %s below /sub/.
+const belowSub = `
+	location /sub/ {
+		proxy_pass http://%s/;
+		proxy_http_version 1.1;
+		proxy_set_header Upgrade $http_upgrade;
+		proxy_set_header Connection $http_connection;
+		proxy_set_header Host meet.example.org;
+		proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+	}`
 
 func TestBehindNginx(t *testing.T) {
 	t.Parallel()
@@ -101,7 +44,7 @@ func TestBehindNginx(t *testing.T) {
 	f := newFixture(t, func(o *Options) { o.WebSockets, o.Recordings = addressTeller{}, t.TempDir() })
 	f.settings = *trusting(t, `["127.0.0.1"]`)
 	f.settings.ProxyURL = "https://meet.example.org/sub/"
-	proxy := startNginx(t, f.serve(t))
+	proxy := testkit.StartNginx(t, fmt.Sprintf(belowSub, f.serve(t)))
 
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(client)}}
 	if probe, err := dialer.Dial("tcp", proxy); err != nil {

@@ -159,7 +159,7 @@ func FuzzReadProxyHeader(f *testing.F) {
 // serve has f serve on a socket of its own, and returns the address.
 func (f *fixture) serve(t *testing.T) string {
 	t.Helper()
-	listener, err := Listen(t.Context(), "127.0.0.1:0")
+	listener, err := Listen(t.Context(), "127.0.0.1:0", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

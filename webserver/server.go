@@ -131,7 +131,7 @@ func New(o Options) (*Server, error) {
 // openFiles opens the web client.
 func (s *Server) openFiles(o Options) error {
 	if o.StaticDirectory == "" {
-		embedded, err := newEmbedded(o.Static, o.Log)
+		embedded, err := newEmbedded(o.Static, func() string { return s.site().prefix() }, o.Log)
 		s.files = embedded
 		return err
 	}

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -77,6 +80,47 @@ func TestRedirectsKnowTheProxy(t *testing.T) {
 		{"an unclean path", "GET", "/docs//", nil, 308, []string{"Location: /base/docs/"}, "*"},
 		{"the old status", "GET", "/group/open/.status.json", nil, 308, []string{"Location: /base/group/open/.status"}, "*"},
 	})
+}
+
+func TestPagesKnowTheProxy(t *testing.T) {
+	t.Parallel()
+	const page, odd = `<a href="/"><script src="/js/a.js"></script>`, `/"b a&se`
+	f := newFixture(t, func(o *Options) {
+		o.Static = fstest.MapFS{
+			"index.html": {Data: []byte(page)}, "galene.html": {Data: []byte(page)}, "404.html": {Data: []byte(page)},
+			"js/a.js": {Data: []byte(`x="/y"`)},
+		}
+	})
+	for _, tt := range []struct{ proxy, want string }{
+		{"", page},
+		{"https://p.example.org/", page},
+		{"https://p.example.org/base/", `<a href="/base/"><script src="/base/js/a.js"></script>`},
+		{"https://p.example.org/a/b", `<a href="/a/b/"><script src="/a/b/js/a.js"></script>`},
+		{(&url.URL{Path: odd}).String(), `<a href="/%22b%20a&amp;se/"><script src="/%22b%20a&amp;se/js/a.js"></script>`},
+	} {
+		f.settings = config.Settings{ProxyURL: tt.proxy}
+		var tags []string
+		for _, path := range []string{"/", "/group/open/", "/nothing"} {
+			response := f.do("GET", path)
+			if got := body(t, response); got != tt.want || response.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+				t.Errorf("%s behind %q is %s, want %s", path, tt.proxy, got, tt.want)
+			}
+			tags = append(tags, response.Header.Get("ETag"))
+		}
+		if again := f.do("GET", "/", "If-None-Match: "+tags[0]); again.StatusCode != 304 {
+			t.Errorf("behind %q, the same page again: %d", tt.proxy, again.StatusCode)
+		}
+		if got := body(t, f.do("GET", "/js/a.js")); got != `x="/y"` {
+			t.Errorf("behind %q, a script is %s", tt.proxy, got)
+		}
+	}
+	theirs := t.TempDir()
+	write(t, filepath.Join(theirs, "index.html"), page)
+	foreign := newFixture(t, func(o *Options) { o.StaticDirectory = theirs })
+	foreign.settings = config.Settings{ProxyURL: "https://p.example.org/base/"}
+	if got := body(t, foreign.do("GET", "/")); got != page {
+		t.Errorf("a page of somebody else's client became %s", got)
+	}
 }
 
 func TestWebSocketOrigins(t *testing.T) {

@@ -184,7 +184,7 @@ func TestSelfSignedCertificate(t *testing.T) {
 func TestServeTLS(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(o *Options) { o.Insecure = false })
-	listener, err := Listen(t.Context(), "127.0.0.1:0")
+	listener, err := Listen(t.Context(), "127.0.0.1:0", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,18 +23,31 @@ type Process struct {
 	log     *journal
 }
 
-// StartProcess builds the command in directory and runs it until the test ends.
-func StartProcess(tb testing.TB, directory string, o ServerOptions) *Process {
+// BuildServer builds the command in directory, and returns the program, which is
+// there until the test ends.
+func BuildServer(tb testing.TB, directory string) (program string) {
 	tb.Helper()
-	binary := filepath.Join(tb.TempDir(), "server")
-	build := exec.CommandContext(tb.Context(), "go", "build", "-o", binary, ".")
+	program = filepath.Join(tb.TempDir(), "server")
+	build := exec.CommandContext(tb.Context(), "go", "build", "-o", program, ".")
 	build.Dir = directory
 	if out, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("build: %v\n%s", err, out)
 	}
+	return program
+}
+
+// StartProcess builds the command in directory and runs it until the test ends.
+func StartProcess(tb testing.TB, directory string, o ServerOptions) *Process {
+	tb.Helper()
+	return StartProgram(tb, BuildServer(tb, directory), o)
+}
+
+// StartProgram runs what [BuildServer] has built until the test ends.
+func StartProgram(tb testing.TB, program string, o ServerOptions) *Process {
+	tb.Helper()
 	p := &Process{log: newJournal()}
 	address := p.log.address
-	p.command = exec.CommandContext(context.WithoutCancel(tb.Context()), binary, o.arguments(tb)...)
+	p.command = exec.CommandContext(context.WithoutCancel(tb.Context()), program, o.arguments(tb)...)
 	p.command.Stdout, p.command.Stderr = p.log, p.log
 	if err := p.command.Start(); err != nil {
 		tb.Fatal(err)

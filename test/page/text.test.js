@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from '../../static/js/state/settings.js';
-import { endpointOf, groupOf, pathOf, webURL } from '../../static/js/state/status.js';
+import {
+  endpointOf,
+  groupOf,
+  pathOf,
+  rootOf,
+  webURL,
+} from '../../static/js/state/status.js';
 import { clean, hue, initials, links } from '../../static/js/state/text.js';
 
 describe('text', () => {
@@ -65,6 +71,14 @@ describe('status', () => {
     }
     assert.equal(groupOf('/'), '');
     assert.equal(groupOf('/group/%E0%A4%A/'), '');
+  });
+
+  it('finds both below the path of a proxy', () => {
+    assert.equal(rootOf('https://a.example/js/state/status.js'), '/');
+    assert.equal(rootOf('https://a.example/sub/path/js/state/status.js'), '/sub/path/');
+    assert.equal(pathOf('a/b', '/sub/'), '/sub/group/a/b/');
+    assert.equal(groupOf('/sub/group/a/b/', '/sub/'), 'a/b');
+    assert.equal(groupOf('/group/a/b/', '/sub/'), '');
   });
 
   it('uses the endpoint of the status, if it is one', () => {

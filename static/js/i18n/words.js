@@ -144,7 +144,7 @@ function formsOf(text) {
  * @returns {Promise<Words>}
  */
 export async function loadWords(language) {
-  const response = await fetch(`/i18n/${language}.json`);
+  const response = await fetch(new URL(`../../i18n/${language}.json`, import.meta.url));
   if (!response.ok) throw new Error(`no words for ${language}: ${response.status}`);
   const locale = navigator.languages.find(tag => tag.split('-')[0] === language);
   return new Words(language, await response.json(), locale);

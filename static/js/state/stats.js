@@ -24,7 +24,8 @@
  */
 export async function fetchStats(signal) {
   try {
-    const response = await fetch('/stats.json', { signal, cache: 'no-cache' });
+    const url = new URL('../../stats.json', import.meta.url);
+    const response = await fetch(url, { signal, cache: 'no-cache' });
     if (response.status === 404) return 'stats.off';
     if (response.status === 401) return 'stats.refused';
     const groups = response.ok ? await response.json() : undefined;

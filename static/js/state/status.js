@@ -1,13 +1,28 @@
 /** @import { GroupStatus } from '../protocol/messages.js' */
 
 /**
+ * The path below which the server is published, with a slash at its end.
+ *
+ * @param {string} module the address of this module
+ * @returns {string} `/` unless there is a proxy that shows the server elsewhere
+ */
+export function rootOf(module) {
+  const root = new URL('../..', module);
+  return /^https?:$/u.test(root.protocol) ? root.pathname : '/';
+}
+
+const ROOT = rootOf(import.meta.url);
+
+/**
  * The name of the group that a page belongs to.
  *
- * @param {string} pathname of the page, `/group/NAME/`
+ * @param {string} pathname of the page, `/group/NAME/` below the root
+ * @param {string} [root]
  * @returns {string} '' if it is no group's page
  */
-export function groupOf(pathname) {
-  const match = /^\/group\/(.+?)\/?$/u.exec(pathname);
+export function groupOf(pathname, root = ROOT) {
+  if (!pathname.startsWith(root)) return '';
+  const match = /^group\/(.+?)\/?$/u.exec(pathname.slice(root.length));
   try {
     return decodeURIComponent(match?.[1] ?? '');
   } catch {
@@ -19,14 +34,16 @@ export function groupOf(pathname) {
  * The path of a group's page, for a name with any letters in it.
  *
  * @param {string} name
+ * @param {string} [root]
  * @returns {string}
  */
-export function pathOf(name) {
-  return `/group/${name.split('/').map(encodeURIComponent).join('/')}/`;
+export function pathOf(name, root = ROOT) {
+  return `${root}group/${name.split('/').map(encodeURIComponent).join('/')}/`;
 }
 
 /**
- * The address of the WebSocket: what the status says, else `/ws` on the page's host.
+ * The address of the WebSocket: what the status says, else `ws` below the root of the
+ * page's host.
  *
  * @param {GroupStatus | null} status
  * @param {{ protocol: string, host: string }} page
@@ -35,7 +52,7 @@ export function pathOf(name) {
 export function endpointOf(status, page) {
   const given = status?.endpoint ?? '';
   if (URL.canParse(given) && /^wss?:$/u.test(new URL(given).protocol)) return given;
-  return `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}/ws`;
+  return `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}${ROOT}ws`;
 }
 
 /**
@@ -81,6 +98,6 @@ export async function fetchStatus() {
  * @returns {Promise<GroupStatus[]>}
  */
 export async function fetchPublicGroups(signal) {
-  const groups = await fetchJSON('/public-groups.json', signal);
+  const groups = await fetchJSON(`${ROOT}public-groups.json`, signal);
   return Array.isArray(groups) ? groups.filter(g => typeof g?.name === 'string') : [];
 }

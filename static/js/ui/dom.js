@@ -39,7 +39,10 @@ export function present(children) {
   );
 }
 
-const SPRITE = '/third-party/lucide/icons.svg';
+/** The path of the landing page: `/`, unless a proxy publishes the server below another. */
+export const HOME = new URL('../..', import.meta.url).pathname;
+
+const SPRITE = `${HOME}third-party/lucide/icons.svg`;
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**

@@ -3,7 +3,7 @@
 /** @import { View } from './view.js' */
 import { webURL } from '../state/status.js';
 import { clean } from '../state/text.js';
-import { button, el, icon, iconButton, nameOf, on } from './dom.js';
+import { HOME, button, el, icon, iconButton, nameOf, on } from './dom.js';
 import { field } from './field.js';
 import { mountPreview } from './preview.js';
 import { refusal } from './refusal.js';
@@ -24,7 +24,7 @@ export function mountDoor(root, view, invitation, signal) {
   document.title = `${title} – Galène`;
   const settings = iconButton(words.t('settings'), 'settings');
   on(settings, 'click', () => openSettings(view, signal), signal);
-  const home = el('a', { href: '/', class: 'brand' }, icon('audio-lines'), 'Galène');
+  const home = el('a', { href: HOME, class: 'brand' }, icon('audio-lines'), 'Galène');
   const preview = el('section', {
     class: 'preview',
     'aria-label': words.t('door.preview'),

@@ -1,5 +1,5 @@
 /** @import { View } from './view.js' */
-import { button, el, icon, on } from './dom.js';
+import { HOME, button, el, icon, on } from './dom.js';
 import { refusal } from './refusal.js';
 
 /**
@@ -32,7 +32,7 @@ export function mountEnded(root, view, { token }, signal) {
       el(
         'div',
         { class: 'actions' },
-        el('a', { class: 'button', href: '/' }, words.t('home')),
+        el('a', { class: 'button', href: HOME }, words.t('home')),
         again,
       ),
     ),

@@ -2,7 +2,7 @@
 /** @import { GroupStats, Line } from '../state/stats.js' */
 import { fetchStats, linesOf } from '../state/stats.js';
 import { clean } from '../state/text.js';
-import { button, el, icon, nameOf, on } from './dom.js';
+import { HOME, button, el, icon, nameOf, on } from './dom.js';
 
 /** Milliseconds between two looks at the statistics. */
 const EVERY = 5000;
@@ -35,7 +35,7 @@ export function mountStats(root, words, signal) {
   const pause = button(words.t('stats.pause'), { class: 'button' });
   const groups = el('div', { class: 'stats-groups' });
   const heading = el('h1', {}, words.t('stats.heading'));
-  const brand = el('a', { class: 'brand', href: '/' }, icon('audio-lines'), 'Galène');
+  const brand = el('a', { class: 'brand', href: HOME }, icon('audio-lines'), 'Galène');
   root.append(
     el('header', { class: 'page-head' }, brand),
     el(
