@@ -25,6 +25,22 @@ const (
 	ExtensionRepairedRID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id" // RFC 8852 §3.2
 )
 
+// ExtensionDependencyDescriptor is the header extension that
+// [ParseDependencyDescriptor] reads (AV1 RTP §A.4).
+const ExtensionDependencyDescriptor = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+
+// Header extensions that the server reads or hands on.
+const (
+	ExtensionAbsoluteCaptureTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+	ExtensionAudioLevel          = "urn:ietf:params:rtp-hdrext:ssrc-audio-level" // RFC 6464
+	ExtensionVideoOrientation    = "urn:3gpp:video-orientation"                  // 3GPP TS 26.114 §7.4.5
+	ExtensionPlayoutDelay        = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+	ExtensionLayersAllocation    = "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00"
+	// ExtensionTransportNumber counts the packets of a transport, for
+	// transport-wide congestion control (draft-holmer-rmcat-transport-wide-cc-extensions-01 §2).
+	ExtensionTransportNumber = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+)
+
 // ExtensionsFor returns the URIs of the header extensions (RFC 8285) that the
 // server registers for a kind, in the order of their ids, which start at 1 in
 // the server's own offers. Audio has none. The caller owns the slice.

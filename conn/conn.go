@@ -100,6 +100,11 @@ type Packet struct {
 	Frame codecs.Frame
 	// Payload is what follows the header and its extensions, without padding.
 	Payload []byte
+
+	// Extensions are the header extensions that are forwarded, which lie in
+	// Header: see [Packet.Extension].
+	Extensions Extensions
+	Header     []byte
 }
 
 // Sink takes the packets of one track.

@@ -94,8 +94,10 @@ func newMediaEngine(key apiKey, o Options) (*webrtc.MediaEngine, error) {
 			continue
 		}
 		for _, f := range formats {
-			if err := media.RegisterCodec(codecParameters(f), kindToPion(f.Kind)); err != nil {
-				return nil, fmt.Errorf("rtpconn: codec %s: %w", name, err)
+			for _, f := range withRepair(f) {
+				if err := media.RegisterCodec(codecParameters(f), kindToPion(f.Kind)); err != nil {
+					return nil, fmt.Errorf("rtpconn: codec %s: %w", name, err)
+				}
 			}
 		}
 	}
@@ -165,7 +167,16 @@ func kindToPion(k codecs.Kind) webrtc.RTPCodecType {
 	return webrtc.RTPCodecTypeAudio
 }
 
-// codecParameters returns f with our feedback, as Pion wants it. An rtpmap
+// withRepair returns a format and that of its retransmissions, if it has any.
+func withRepair(f codecs.Format) []codecs.Format {
+	if rtx, ok := codecs.RetransmissionOf(f); ok {
+		return []codecs.Format{f, rtx}
+	}
+	return []codecs.Format{f}
+}
+
+// codecParameters returns f with our feedback, as Pion wants it. Of
+// retransmissions there is none (RFC 4588 §6.3). An rtpmap
 // gives one channel by giving none (RFC 8866 §6.6).
 func codecParameters(f codecs.Format) webrtc.RTPCodecParameters {
 	channels := f.Channels
@@ -174,6 +185,9 @@ func codecParameters(f codecs.Format) webrtc.RTPCodecParameters {
 	}
 	var feedback []webrtc.RTCPFeedback
 	for _, fb := range codecs.FeedbackFor(f.Kind) {
+		if codecs.IsRTX(f.MimeType) {
+			break
+		}
 		feedback = append(feedback, webrtc.RTCPFeedback{Type: fb.Type, Parameter: fb.Parameter})
 	}
 	return webrtc.RTPCodecParameters{

@@ -60,7 +60,7 @@ type slot struct {
 func (e *Engine) NewDown(c DownConfig) (*Down, error) {
 	d := &Down{up: c.Up, part: rand.IntN(tickerSlices)}
 	d.active.Store(&[]*downTrack{})
-	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log), d.hear); err != nil {
+	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log), d.hear, nil); err != nil {
 		return nil, err
 	}
 	d.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(d.onPair)

@@ -14,8 +14,10 @@ import (
 
 const (
 	// minResendSpacing is the least time between two retransmissions of one
-	// packet; half a round trip if that is more.
+	// packet; half a round trip if that is more, but not beyond
+	// maxResendSpacing.
 	minResendSpacing = 10 * time.Millisecond
+	maxResendSpacing = 100 * time.Millisecond
 	// maxResendBatch bounds the retransmissions that one NACK message causes.
 	maxResendBatch = 256
 
@@ -80,6 +82,9 @@ func (d *Down) hear(ssrc uint32, packets []rtcp.Packet) bool {
 				t.handleRTCP(p)
 			}
 			return true
+		}
+		if t.repairs(ssrc) {
+			return true // nothing is to be done about retransmissions
 		}
 	}
 	return false
@@ -154,6 +159,9 @@ func (d *downTrack) receptionReports(reports []rtcp.ReceptionReport, now rtptime
 		rate, _ := d.rate.Rate(now)
 		d.allow.Loss.Report(r.FractionLost, rate, now)
 		d.measureRoundTrip(r.LastSenderReport, r.Delay)
+		d.mu.Lock()
+		d.budget.report(r.FractionLost, now)
+		d.mu.Unlock()
 	}
 }
 
@@ -190,12 +198,16 @@ func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant) {
 	}
 }
 
-// resend sends a packet again, byte for byte: it is protected under the same
-// index (RFC 3711 §3.3.1). A packet that the cache has lost is asked for
-// upstream.
+// resend sends a packet again, on a source of its own if the subscriber takes one
+// (RFC 4588), or else byte for byte: it is protected under the same index
+// (RFC 3711 §3.3.1). A packet that the cache has lost is asked for upstream.
 func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, out *udpsocket.Batch) {
 	d.mu.Lock()
-	spacing := max(minResendSpacing, d.subscriber.roundTrip/2)
+	if !d.budget.grants(d, now) {
+		d.mu.Unlock()
+		return
+	}
+	spacing := min(max(minResendSpacing, d.subscriber.roundTrip/2), maxResendSpacing)
 	entry, ok := d.numbers.Resend(sequence, int64(now), spacing)
 	from := d.sources[entry.Source%sourceHistory]
 	d.mu.Unlock()
@@ -211,6 +223,7 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.closed {
-		d.send(sequence, p.Timestamp+entry.TimestampOffset, marks(&p, from.lowest), p.Payload, out)
+		d.budget.spend(len(p.Payload))
+		d.sendTo(d.resendWay(), sequence, p.Timestamp+entry.TimestampOffset, marks(&p, from.lowest), p.Payload, out)
 	}
 }

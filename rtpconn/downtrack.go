@@ -63,6 +63,8 @@ type downTrack struct {
 	missedSize int
 
 	subscriber subscriber
+	repair     *repairEgress // where packets are resent; nil: where they were sent
+	budget     resendBudget
 }
 
 // source is what a retransmission must know of what was sent: where it came
@@ -213,8 +215,13 @@ func (d *downTrack) skip(p *conn.Packet, out *udpsocket.Batch) {
 // send writes one packet. The caller holds the lock. An error means that the
 // connection is gone, which others notice.
 func (d *downTrack) send(sequence uint16, timestamp uint32, marker bool, payload []byte, out *udpsocket.Batch) {
+	d.sendTo(d.out, sequence, timestamp, marker, payload, out)
+}
+
+// sendTo is send by another way than usual.
+func (d *downTrack) sendTo(way egress, sequence uint16, timestamp uint32, marker bool, payload []byte, out *udpsocket.Batch) {
 	d.header.SequenceNumber, d.header.Timestamp, d.header.Marker = sequence, timestamp, marker
-	_ = d.out.WriteRTP(&d.header, payload, out)
+	_ = way.WriteRTP(&d.header, payload, out)
 }
 
 // limitLayers begins or ends leaving out the upper spatial layers, with

@@ -1,6 +1,7 @@
 package rtpconn
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -20,6 +21,9 @@ type payload struct {
 	format   codecs.Format
 	parse    codecs.Parser
 	feedback feedback
+	// retransmitted is the payload type of retransmissions (RFC 4588); 0 if
+	// there are none.
+	retransmitted uint8
 }
 
 // feedback is what a publisher understands of ours (RFC 4585 §4.2).
@@ -31,6 +35,9 @@ type feedback struct {
 func newPayloads(negotiated []webrtc.RTPCodecParameters) *payloads {
 	p := &payloads{}
 	for _, c := range negotiated {
+		if codecs.IsRTX(c.MimeType) {
+			continue
+		}
 		// The publisher's payload type holds on its connection.
 		format, _ := codecs.ForDown(c.MimeType, c.ClockRate, c.Channels, c.SDPFmtpLine)
 		format.PayloadType = uint8(c.PayloadType)
@@ -38,9 +45,33 @@ func newPayloads(negotiated []webrtc.RTPCodecParameters) *payloads {
 			format:   format,
 			parse:    codecs.ParserFor(c.MimeType),
 			feedback: feedbackFromPion(c.RTCPFeedback),
+
+			retransmitted: retransmissionType(negotiated, c.PayloadType),
 		})
 	}
 	return p
+}
+
+// retransmissionType returns the payload type of the retransmissions of one of
+// negotiated codecs, 0 if there are none.
+func retransmissionType(negotiated []webrtc.RTPCodecParameters, of webrtc.PayloadType) uint8 {
+	for _, c := range negotiated {
+		associated, ok := codecs.AssociatedType(c.SDPFmtpLine)
+		if codecs.IsRTX(c.MimeType) && ok && associated == uint8(of) {
+			return uint8(c.PayloadType)
+		}
+	}
+	return 0
+}
+
+// retransmits returns the codec whose retransmissions have a payload type, or nil.
+func (p *payloads) retransmits(payloadType uint8) *payload {
+	for i := range p.entries {
+		if payloadType != 0 && p.entries[i].retransmitted == payloadType {
+			return &p.entries[i]
+		}
+	}
+	return nil
 }
 
 // find returns the codec of a payload type, or nil.
@@ -69,6 +100,7 @@ func feedbackFromPion(list []webrtc.RTCPFeedback) feedback {
 
 // byPreference sorts negotiated codecs into the order in which names lists
 // them; what is not in names, and what is equal, stays in the peer's order.
+// Retransmissions follow what they are for, and are left out without it.
 func byPreference(negotiated []webrtc.RTPCodecParameters, names []string) []webrtc.RTPCodecParameters {
 	rank := func(c webrtc.RTPCodecParameters) int {
 		for i, name := range names {
@@ -79,9 +111,28 @@ func byPreference(negotiated []webrtc.RTPCodecParameters, names []string) []webr
 		}
 		return len(names)
 	}
-	sorted := slices.Clone(negotiated)
+	sorted := slices.DeleteFunc(slices.Clone(negotiated), func(c webrtc.RTPCodecParameters) bool {
+		return codecs.IsRTX(c.MimeType)
+	})
 	slices.SortStableFunc(sorted, func(a, b webrtc.RTPCodecParameters) int {
 		return rank(a) - rank(b)
 	})
-	return sorted
+	return withRetransmissions(sorted, negotiated)
+}
+
+// withRetransmissions puts behind each of codecs the format of its
+// retransmissions, if it is among what was negotiated, with no parameter but apt.
+func withRetransmissions(sorted, negotiated []webrtc.RTPCodecParameters) []webrtc.RTPCodecParameters {
+	all := make([]webrtc.RTPCodecParameters, 0, len(negotiated))
+	for _, c := range sorted {
+		all = append(all, c)
+		payloadType := retransmissionType(negotiated, c.PayloadType)
+		for _, r := range negotiated {
+			if payloadType != 0 && uint8(r.PayloadType) == payloadType {
+				r.SDPFmtpLine = fmt.Sprintf("apt=%d", c.PayloadType)
+				all = append(all, r)
+			}
+		}
+	}
+	return all
 }

@@ -77,7 +77,7 @@ func (e *Engine) NewUp(c UpConfig) (*Up, error) {
 	}
 	u.tracks.Store(&trackList{})
 	u.ingress.up = u
-	if err := u.open(e, upKey(u.codecs), c.Events, cmp.Or(c.Log, e.options.Log), u.hear); err != nil {
+	if err := u.open(e, upKey(u.codecs), c.Events, cmp.Or(c.Log, e.options.Log), u.hear, u.ingress.overhear); err != nil {
 		return nil, err
 	}
 	u.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(u.onPair)

@@ -76,6 +76,7 @@ func (u *Up) negotiate(offer string) (answer string, changed bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
+	u.ingress.setExtensions(u.negotiatedExtensions())
 	local, err := u.pc.CreateAnswer(nil)
 	if err != nil {
 		return "", false, err
@@ -190,6 +191,15 @@ func (u *Up) preferCodecs(t *webrtc.RTPTransceiver, s section) ([]webrtc.RTPCode
 		return nil, nil
 	}
 	return common, t.SetCodecPreferences(common)
+}
+
+// negotiatedExtensions returns what the publisher's header extensions mean.
+func (u *Up) negotiatedExtensions() *extensionTable {
+	var negotiated [][]webrtc.RTPHeaderExtensionParameter
+	for _, t := range u.pc.GetTransceivers() {
+		negotiated = append(negotiated, t.Receiver().GetParameters().HeaderExtensions)
+	}
+	return newExtensionTable(negotiated...)
 }
 
 func (u *Up) codecNames() []string {
