@@ -41,12 +41,39 @@ const (
 	ExtensionTransportNumber = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 )
 
-// ExtensionsFor returns the URIs of the header extensions (RFC 8285) that the
-// server registers for a kind, in the order of their ids, which start at 1 in
-// the server's own offers. Audio has none. The caller owns the slice.
-func ExtensionsFor(k Kind) []string {
-	if k != Video {
-		return nil
+// HeaderExtension is a header extension (RFC 8285) that the server negotiates.
+type HeaderExtension struct {
+	URI          string
+	Audio, Video bool // for which kinds
+	OnlyUp       bool // from publishers only
+}
+
+// extensions are in the order of their ids.
+var extensions = []HeaderExtension{
+	{ExtensionMID, false, true, false},
+	{ExtensionRID, false, true, false},
+	{ExtensionRepairedRID, false, true, false},
+	{ExtensionAbsoluteCaptureTime, true, true, false},
+	{ExtensionAudioLevel, true, false, false},
+	{ExtensionVideoOrientation, false, true, false},
+	{ExtensionPlayoutDelay, false, true, false},
+	{ExtensionDependencyDescriptor, false, true, false},
+	{ExtensionLayersAllocation, false, true, false},
+	{ExtensionTransportNumber, true, true, true},
+}
+
+// ExtensionsFrom returns the header extensions that the server registers on a
+// connection from a publisher (up), or to a subscriber, in the order of their ids,
+// which start at 1 in the server's own offers. Of publishers, audio has a mid as
+// well, which tells its tracks apart if it declares no SSRC. The caller owns the
+// slice.
+func ExtensionsFrom(up bool) (list []HeaderExtension) {
+	for _, e := range extensions {
+		if e.OnlyUp && !up {
+			continue
+		}
+		e.Audio = e.Audio || up && e.URI == ExtensionMID
+		list = append(list, e)
 	}
-	return []string{ExtensionMID, ExtensionRID, ExtensionRepairedRID}
+	return list
 }

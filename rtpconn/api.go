@@ -101,20 +101,26 @@ func newMediaEngine(key apiKey, o Options) (*webrtc.MediaEngine, error) {
 			}
 		}
 	}
-	for _, kind := range []codecs.Kind{codecs.Audio, codecs.Video} {
-		extensions := codecs.ExtensionsFor(kind)
-		if kind == codecs.Audio && key.direction == upward {
-			// Tells a publisher's tracks apart if it declares no SSRC.
-			extensions = append(extensions, codecs.ExtensionMID)
-		}
-		for _, uri := range extensions {
-			capability := webrtc.RTPHeaderExtensionCapability{URI: uri}
-			if err := media.RegisterHeaderExtension(capability, kindToPion(kind)); err != nil {
-				return nil, fmt.Errorf("rtpconn: extension %s: %w", uri, err)
-			}
+	for _, x := range codecs.ExtensionsFrom(key.direction == upward) {
+		if err := registerExtension(media, x); err != nil {
+			return nil, fmt.Errorf("rtpconn: extension %s: %w", x.URI, err)
 		}
 	}
 	return media, nil
+}
+
+// registerExtension registers a header extension for its kinds.
+func registerExtension(media *webrtc.MediaEngine, x codecs.HeaderExtension) error {
+	capability := webrtc.RTPHeaderExtensionCapability{URI: x.URI}
+	if x.Audio {
+		if err := media.RegisterHeaderExtension(capability, webrtc.RTPCodecTypeAudio); err != nil {
+			return err
+		}
+	}
+	if x.Video {
+		return media.RegisterHeaderExtension(capability, webrtc.RTPCodecTypeVideo)
+	}
+	return nil
 }
 
 // newSettings returns what all connections of an engine share.

@@ -40,6 +40,7 @@ type Down struct {
 	hurried  rtptime.Instant              // when a report was last sent out of turn; the ticker's
 	reportIn atomic.Bool                  // sender reports are due at once
 	active   atomic.Pointer[[]*downTrack] // what is being sent; replaced, never changed
+	mixed    atomic.Bool                  // header extensions may be of both forms (RFC 8285 §6)
 
 	mu          sync.Mutex // guards the fields below; held while calling Pion
 	wanted      []conn.Selection

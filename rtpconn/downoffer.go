@@ -193,6 +193,7 @@ func (d *Down) takeAnswer(sdp string) (again bool, err error) {
 	if err := d.checkSections(sections); err != nil {
 		return false, err
 	}
+	d.mixed.Store(allowsMixed(description))
 	answer := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}
 	if err := d.pc.SetRemoteDescription(answer); err != nil {
 		return false, err

@@ -44,6 +44,8 @@ type downTrack struct {
 	numbers *packetmap.Map
 	header  rtp.Header // reused for each packet
 
+	extensions extensionIDs // that the subscriber takes
+
 	current *feed // what is sent
 	target  *feed // what is switched to at its next keyframe, or nil
 	stale   *feed // what is to be removed from its track, or nil
@@ -190,6 +192,7 @@ func (d *downTrack) forward(p *conn.Packet, out *udpsocket.Batch) {
 		d.lastTime, d.lastSent = timestamp, p.Arrival
 	}
 	d.rate.Add(len(p.Payload), p.Arrival)
+	d.extend(p, d.sourceID)
 	d.send(sequence, timestamp, marks(p, d.lowest), p.Payload, out)
 }
 
@@ -222,6 +225,7 @@ func (d *downTrack) send(sequence uint16, timestamp uint32, marker bool, payload
 func (d *downTrack) sendTo(way egress, sequence uint16, timestamp uint32, marker bool, payload []byte, out *udpsocket.Batch) {
 	d.header.SequenceNumber, d.header.Timestamp, d.header.Marker = sequence, timestamp, marker
 	_ = way.WriteRTP(&d.header, payload, out)
+	d.header.Extension = false
 }
 
 // limitLayers begins or ends leaving out the upper spatial layers, with
@@ -235,6 +239,9 @@ func (d *downTrack) limitLayers(p *conn.Packet) {
 // its own, which retransmissions are told by.
 func (d *downTrack) beginSource(track conn.UpTrack, sequence int64, offset uint32) {
 	d.sourceID++
+	if d.sourceID < firstSource {
+		d.sourceID = firstSource + 1 // it has gone round
+	}
 	d.sources[d.sourceID%sourceHistory] = source{d.sourceID, track, d.lowest}
 	d.offset = offset
 	d.numbers.Switch(d.sourceID, sequence, offset)

@@ -97,8 +97,8 @@ func (r *extensionReader) next() (id uint8, start, length int, ok bool) {
 		id, start, length = r.packet[r.at], r.at+2, int(r.packet[r.at+1])
 	} else {
 		id, start, length = r.packet[r.at]>>4, r.at+1, int(r.packet[r.at]&0x0f)+1
-		if id == oneByteReserved {
-			return 0, 0, 0, false
+		if id == 0 || id == oneByteReserved {
+			return 0, 0, 0, false // padding has no length (RFC 8285 §4.2)
 		}
 	}
 	r.at = start + length

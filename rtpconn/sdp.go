@@ -211,6 +211,20 @@ func readRIDs(m *sdp.MediaDescription) []string {
 	return ordered
 }
 
+// allowsMixed tells whether a peer takes one- and two-byte header extensions in one
+// stream (RFC 8285 §6).
+func allowsMixed(d *sdp.SessionDescription) bool {
+	if _, ok := d.Attribute(sdp.AttrKeyExtMapAllowMixed); ok {
+		return true
+	}
+	for _, m := range d.MediaDescriptions {
+		if _, ok := m.Attribute(sdp.AttrKeyExtMapAllowMixed); !ok {
+			return false
+		}
+	}
+	return len(d.MediaDescriptions) > 0
+}
+
 // isRID checks the syntax of RFC 8851 §10, and a bound.
 func isRID(rid string) bool {
 	if rid == "" || len(rid) > maxIdentifier {

@@ -52,6 +52,7 @@ func (l *trackLocal) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters
 			ssrc := uint32(c.SSRC())
 			out := &laneEgress{stream: c.WriteStream(), lane: &l.track.down.lane, ssrc: ssrc}
 			l.track.bind(out, ssrc, uint8(parameters.PayloadType))
+			l.track.setExtensions(c.HeaderExtensions())
 			l.bindRepair(c, uint8(parameters.PayloadType))
 			return parameters, nil
 		}

@@ -127,6 +127,7 @@ type ingest struct {
 	unwrap   rtptime.SequenceUnwrapper
 	current  *payload // the codec of the packet before; nil at first
 	header   header
+	received received // by header extensions
 	meta     packetMeta
 	pending  []conn.Packet // what came in the present burst, for the sinks
 }
@@ -144,6 +145,7 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 		return false
 	}
 	sequence := in.extend(h)
+	in.received.read(buffer[:n], h, t.up.ingress.extensions)
 
 	in.meta = packetMeta{
 		arrival:     now,
@@ -152,6 +154,7 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 		end:         uint16(h.end),
 		payloadType: h.payloadType,
 		marker:      h.marker,
+		extensions:  in.received.forwarded,
 	}
 	if h.start < h.end {
 		in.current.parse(buffer[h.start:h.end], h.marker, &in.meta.frame)

@@ -30,6 +30,7 @@ type packetMeta struct {
 	start, end  uint16 // of the payload within the packet
 	payloadType uint8
 	marker      bool
+	extensions  conn.Extensions
 	frame       codecs.Frame
 }
 
@@ -179,6 +180,8 @@ func (m *packetMeta) describe(sequence int64, packet []byte, p *conn.Packet) {
 		PaddingOnly: m.start == m.end,
 		Frame:       m.frame,
 		Payload:     packet[m.start:m.end:m.end],
+		Extensions:  m.extensions,
+		Header:      packet[:m.start:m.start],
 	}
 }
 
