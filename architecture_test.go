@@ -31,6 +31,7 @@ var floors = map[string]int{
 	"jitter":           1,
 	"estimator":        1,
 	"udpsocket":        1,
+	"transportcc":      1,
 	"conn":             2,
 	"udpmux":           2,
 	"group":            3,

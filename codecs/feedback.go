@@ -5,17 +5,21 @@ package codecs
 type Feedback struct{ Type, Parameter string }
 
 // FeedbackFor returns the RTCP feedback that the server registers for a kind,
-// in order. Audio has none. The caller owns the slice.
-func FeedbackFor(k Kind) []Feedback {
-	if k != Video {
-		return nil
+// in order, on a connection from a publisher (up) or to a subscriber. The caller owns
+// the slice.
+func FeedbackFor(k Kind, up bool) (list []Feedback) {
+	if k == Video {
+		list = []Feedback{
+			{"goog-remb", ""},
+			{"nack", ""},
+			{"nack", "pli"},
+			{"ccm", "fir"},
+		}
 	}
-	return []Feedback{
-		{"goog-remb", ""},
-		{"nack", ""},
-		{"nack", "pli"},
-		{"ccm", "fir"},
+	if up {
+		list = append(list, Feedback{"transport-cc", ""})
 	}
+	return list
 }
 
 // Header extensions that tell the encodings of a simulcast apart.

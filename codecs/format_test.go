@@ -165,14 +165,24 @@ func TestKindIsWrittenAsInSDP(t *testing.T) {
 	}
 }
 
-func TestFeedbackIsForVideoOnly(t *testing.T) {
+func TestFeedbackOfEachKindAndDirection(t *testing.T) {
 	t.Parallel()
-	want := []Feedback{{"goog-remb", ""}, {"nack", ""}, {"nack", "pli"}, {"ccm", "fir"}}
-	if got := FeedbackFor(Video); !slices.Equal(got, want) {
-		t.Errorf("FeedbackFor(Video) = %v, want %v", got, want)
+	video := []Feedback{{"goog-remb", ""}, {"nack", ""}, {"nack", "pli"}, {"ccm", "fir"}}
+	transport := Feedback{"transport-cc", ""}
+	tests := []struct {
+		kind Kind
+		up   bool
+		want []Feedback
+	}{
+		{Video, false, video},
+		{Audio, false, nil},
+		{Video, true, append(slices.Clip(video), transport)},
+		{Audio, true, []Feedback{transport}},
 	}
-	if got := FeedbackFor(Audio); len(got) != 0 {
-		t.Errorf("FeedbackFor(Audio) = %v, want none", got)
+	for _, tt := range tests {
+		if got := FeedbackFor(tt.kind, tt.up); !slices.Equal(got, tt.want) {
+			t.Errorf("FeedbackFor(%v, %v) = %v, want %v", tt.kind, tt.up, got, tt.want)
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ func newMediaEngine(key apiKey, o Options) (*webrtc.MediaEngine, error) {
 		}
 		for _, f := range formats {
 			for _, f := range withRepair(f) {
-				if err := media.RegisterCodec(codecParameters(f), kindToPion(f.Kind)); err != nil {
+				if err := media.RegisterCodec(codecParameters(f, key.direction), kindToPion(f.Kind)); err != nil {
 					return nil, fmt.Errorf("rtpconn: codec %s: %w", name, err)
 				}
 			}
@@ -184,13 +184,13 @@ func withRepair(f codecs.Format) []codecs.Format {
 // codecParameters returns f with our feedback, as Pion wants it. Of
 // retransmissions there is none (RFC 4588 §6.3). An rtpmap
 // gives one channel by giving none (RFC 8866 §6.6).
-func codecParameters(f codecs.Format) webrtc.RTPCodecParameters {
+func codecParameters(f codecs.Format, d direction) webrtc.RTPCodecParameters {
 	channels := f.Channels
 	if channels == 1 {
 		channels = 0
 	}
 	var feedback []webrtc.RTCPFeedback
-	for _, fb := range codecs.FeedbackFor(f.Kind) {
+	for _, fb := range codecs.FeedbackFor(f.Kind, d == upward) {
 		if codecs.IsRTX(f.MimeType) {
 			break
 		}

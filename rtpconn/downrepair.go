@@ -85,7 +85,7 @@ func (d *downTrack) repairs(ssrc uint32) bool {
 func preferCodec(t *webrtc.RTPTransceiver, f codecs.Format) (offered webrtc.RTPCodecParameters, err error) {
 	var wanted []webrtc.RTPCodecParameters
 	for _, f := range withRepair(f) {
-		wanted = append(wanted, codecParameters(f))
+		wanted = append(wanted, codecParameters(f, downward))
 	}
 	err = t.SetCodecPreferences(wanted)
 	if err != nil && len(wanted) > 1 {

@@ -29,6 +29,7 @@ type payload struct {
 // feedback is what a publisher understands of ours (RFC 4585 §4.2).
 type feedback struct {
 	nack, pli, fir, remb bool
+	transport            bool // transport-wide congestion control
 }
 
 // newPayloads describes negotiated codecs.
@@ -95,6 +96,8 @@ func feedbackFromPion(list []webrtc.RTCPFeedback) feedback {
 		pli:  has("nack", "pli"),
 		fir:  has("ccm", "fir"),
 		remb: has("goog-remb", ""),
+
+		transport: has("transport-cc", ""),
 	}
 }
 

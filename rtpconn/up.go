@@ -40,7 +40,8 @@ type Up struct {
 	ssrc      uint32 // ours, in reports and feedback
 	clock     *jitter.StreamClock
 
-	ingress ingress
+	ingress   ingress
+	transport transportFeedback
 
 	wake   chan struct{} // makes the feedback goroutine look for work
 	change atomic.Bool   // Events.Changed is due

@@ -77,6 +77,7 @@ func (u *Up) negotiate(offer string) (answer string, changed bool, err error) {
 		return "", false, err
 	}
 	u.ingress.setExtensions(u.negotiatedExtensions())
+	u.transport.negotiate(understandTransport(accepted), u.ssrc)
 	local, err := u.pc.CreateAnswer(nil)
 	if err != nil {
 		return "", false, err
@@ -191,6 +192,14 @@ func (u *Up) preferCodecs(t *webrtc.RTPTransceiver, s section) ([]webrtc.RTPCode
 		return nil, nil
 	}
 	return common, t.SetCodecPreferences(common)
+}
+
+// understandTransport tells whether the publisher takes feedback on the transport,
+// which all sections have in common.
+func understandTransport(accepted []acceptedSection) bool {
+	return slices.ContainsFunc(accepted, func(s acceptedSection) bool {
+		return slices.ContainsFunc(s.payloads.entries, func(p payload) bool { return p.feedback.transport })
+	})
 }
 
 // negotiatedExtensions returns what the publisher's header extensions mean.

@@ -146,6 +146,7 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	}
 	sequence := in.extend(h)
 	in.received.read(buffer[:n], h, t.up.ingress.extensions)
+	t.up.noteTransport(in.received.transport, h.ssrc, now)
 
 	in.meta = packetMeta{
 		arrival:     now,

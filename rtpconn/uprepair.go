@@ -39,14 +39,18 @@ func (g *ingress) receiveRepair(b []byte, h *header, out *udpsocket.Batch) bool 
 	source.accept(index)
 	in.repair = source
 	in.header = *h
+	now := rtptime.Now()
 	if in.restore(n) {
-		in.take(in.header.end, rtptime.Now(), out)
+		in.take(in.header.end, now, out)
+	} else {
+		in.received.read(in.track.cache.Buffer()[:n], h, g.extensions)
+		g.up.noteTransport(in.received.transport, h.ssrc, now) // probes count
 	}
 	return index%pionStride != 0 // as with tracks
 }
 
 // overhear takes a packet in the clear that Pion is about to queue for one of its
-// readers. Retransmissions are taken here, at once: Pion's reader would not hand
+// readers, to note when it came. Retransmissions are taken here, at once: Pion's reader would not hand
 // them over before the next packet of the track itself.
 func (g *ingress) overhear(packet []byte) {
 	defer g.up.recover("receiving")
@@ -56,6 +60,10 @@ func (g *ingress) overhear(packet []byte) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	now := rtptime.Now()
+	var said received
+	said.read(packet, &h, g.extensions)
+	g.up.noteTransport(said.transport, h.ssrc, now)
 	if g.find(h.ssrc) != nil {
 		return
 	}
@@ -75,7 +83,7 @@ func (g *ingress) overhear(packet []byte) {
 	if in.restore(copy(buffer, packet)) {
 		out := g.up.engine.batch()
 		defer g.up.engine.release(out)
-		in.take(in.header.end, rtptime.Now(), out)
+		in.take(in.header.end, now, out)
 		in.flush(out)
 	}
 }
