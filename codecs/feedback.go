@@ -8,6 +8,7 @@ type Feedback struct{ Type, Parameter string }
 // in order, on a connection from a publisher (up) or to a subscriber. The caller owns
 // the slice.
 func FeedbackFor(k Kind, up bool) (list []Feedback) {
+	list = []Feedback{{"nack", ""}}
 	if k == Video {
 		list = []Feedback{
 			{"goog-remb", ""},

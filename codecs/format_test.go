@@ -175,9 +175,9 @@ func TestFeedbackOfEachKindAndDirection(t *testing.T) {
 		want []Feedback
 	}{
 		{Video, false, video},
-		{Audio, false, nil},
+		{Audio, false, []Feedback{{"nack", ""}}},
 		{Video, true, append(slices.Clip(video), transport)},
-		{Audio, true, []Feedback{transport}},
+		{Audio, true, []Feedback{{"nack", ""}, transport}},
 	}
 	for _, tt := range tests {
 		if got := FeedbackFor(tt.kind, tt.up); !slices.Equal(got, tt.want) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"galene/codecs"
 	"galene/conn"
 	"galene/rtptime"
 	"galene/udpsocket"
@@ -247,7 +248,7 @@ func (t *upTrack) account(sequence int64, h *header, n int, keyframe bool, now r
 	if t.current.Load().feedback.nack {
 		gap, fatal := t.losses.Received(sequence, int64(now))
 		work = gap > 0
-		if fatal && !t.sinks.empty() {
+		if fatal && t.kind == codecs.Video && !t.sinks.empty() {
 			work = t.keyframe.want() || work
 		}
 	}

@@ -87,7 +87,7 @@ func (r *Recorder) statuses(m *rtcp.TransportLayerCC, base int64, reference rtpt
 			break
 		}
 		last = ticks
-		symbol := uint16(rtcp.TypeTCCPacketReceivedSmallDelta)
+		symbol := rtcp.TypeTCCPacketReceivedSmallDelta
 		octets++
 		if delta < 0 || delta > maxSmallDelta {
 			symbol = rtcp.TypeTCCPacketReceivedLargeDelta
