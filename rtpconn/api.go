@@ -173,8 +173,12 @@ func kindToPion(k codecs.Kind) webrtc.RTPCodecType {
 	return webrtc.RTPCodecTypeAudio
 }
 
-// withRepair returns a format and that of its retransmissions, if it has any.
+// withRepair returns a format and that of its retransmissions, or that in which it
+// comes with redundancy, if it has one.
 func withRepair(f codecs.Format) []codecs.Format {
+	if red, ok := codecs.RedundancyOf(f); ok {
+		return []codecs.Format{f, red}
+	}
 	if rtx, ok := codecs.RetransmissionOf(f); ok {
 		return []codecs.Format{f, rtx}
 	}
@@ -182,7 +186,7 @@ func withRepair(f codecs.Format) []codecs.Format {
 }
 
 // codecParameters returns f with our feedback, as Pion wants it. Of
-// retransmissions there is none (RFC 4588 §6.3). An rtpmap
+// retransmissions (RFC 4588 §6.3) and redundancy there is none. An rtpmap
 // gives one channel by giving none (RFC 8866 §6.6).
 func codecParameters(f codecs.Format, d direction) webrtc.RTPCodecParameters {
 	channels := f.Channels
@@ -191,7 +195,7 @@ func codecParameters(f codecs.Format, d direction) webrtc.RTPCodecParameters {
 	}
 	var feedback []webrtc.RTCPFeedback
 	for _, fb := range codecs.FeedbackFor(f.Kind, d == upward) {
-		if codecs.IsRTX(f.MimeType) {
+		if codecs.IsRTX(f.MimeType) || codecs.IsRED(f.MimeType) {
 			break
 		}
 		feedback = append(feedback, webrtc.RTCPFeedback{Type: fb.Type, Parameter: fb.Parameter})

@@ -87,7 +87,8 @@ func TestDescriptionsSayWhatClientsExpect(t *testing.T) {
 		t.Fatalf("the offer has %d sections, want one of audio and one of video:\n%s", len(sections)-1, offer)
 	}
 	checkSection(t, "audio in the offer", sections[1],
-		"m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:0", "a=setup:actpass", "a=sendonly", "a=rtcp-mux", "a=rtcp-rsize",
+		"m=audio 9 UDP/TLS/RTP/SAVPF 111 63", "a=mid:0", "a=setup:actpass", "a=sendonly", "a=rtcp-mux", "a=rtcp-rsize",
+		"a=rtpmap:63 red/48000/2", "a=fmtp:63 111/111",
 		"a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10;useinbandfec=1", "a=msid:me voice", "a=rtcp-fb:111 nack",
 		"a=extmap:4 http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
 		"a=extmap:5 urn:ietf:params:rtp-hdrext:ssrc-audio-level",

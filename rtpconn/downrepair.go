@@ -80,7 +80,7 @@ func (d *downTrack) repairs(ssrc uint32) bool {
 	return d.repair != nil && d.repair.header.SSRC == ssrc
 }
 
-// preferCodec makes a transceiver offer one format, with retransmissions if that is
+// preferCodec makes a transceiver offer one format, with its companion if that is
 // possible, and returns it as it is offered.
 func preferCodec(t *webrtc.RTPTransceiver, f codecs.Format) (offered webrtc.RTPCodecParameters, err error) {
 	var wanted []webrtc.RTPCodecParameters
@@ -89,7 +89,7 @@ func preferCodec(t *webrtc.RTPTransceiver, f codecs.Format) (offered webrtc.RTPC
 	}
 	err = t.SetCodecPreferences(wanted)
 	if err != nil && len(wanted) > 1 {
-		// The subscriber has declined retransmissions before.
+		// The subscriber has declined the companion before.
 		err = t.SetCodecPreferences(wanted[:1])
 	}
 	if err != nil {
@@ -97,7 +97,7 @@ func preferCodec(t *webrtc.RTPTransceiver, f codecs.Format) (offered webrtc.RTPC
 		return offered, fmt.Errorf("%w: %w", ErrCodecChanged, err)
 	}
 	for _, c := range t.Sender().GetParameters().Codecs {
-		if codecs.IsRTX(c.MimeType) {
+		if isCompanion(c) {
 			continue
 		}
 		if offered.MimeType != "" {

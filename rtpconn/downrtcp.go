@@ -225,6 +225,6 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 	if !d.closed {
 		d.budget.spend(len(p.Payload))
 		d.extend(&p, entry.Source)
-		d.sendTo(d.resendWay(), sequence, p.Timestamp+entry.TimestampOffset, marks(&p, from.lowest), p.Payload, out)
+		d.sendTo(d.resendWay(), sequence, p.Timestamp+entry.TimestampOffset, marks(&p, from.lowest), d.choosePayload(&p), out)
 	}
 }

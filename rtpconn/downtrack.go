@@ -45,6 +45,7 @@ type downTrack struct {
 	header  rtp.Header // reused for each packet
 
 	extensions extensionIDs // that the subscriber takes
+	payload    payloadTypes // by which the subscriber knows them
 
 	current *feed // what is sent
 	target  *feed // what is switched to at its next keyframe, or nil
@@ -119,6 +120,7 @@ func (d *downTrack) bind(out egress, ssrc uint32, payloadType uint8) {
 	defer d.mu.Unlock()
 	d.out, d.ssrc, d.bound = out, ssrc, true
 	d.header.SSRC, d.header.PayloadType = ssrc, payloadType
+	d.payload.plain = payloadType
 }
 
 // WritePackets implements conn.Sink.
@@ -193,7 +195,7 @@ func (d *downTrack) forward(p *conn.Packet, out *udpsocket.Batch) {
 	}
 	d.rate.Add(len(p.Payload), p.Arrival)
 	d.extend(p, d.sourceID)
-	d.send(sequence, timestamp, marks(p, d.lowest), p.Payload, out)
+	d.send(sequence, timestamp, marks(p, d.lowest), d.choosePayload(p), out)
 }
 
 // marks tells whether the outgoing packet has the marker bit. With the upper

@@ -24,6 +24,9 @@ type payload struct {
 	// retransmitted is the payload type of retransmissions (RFC 4588); 0 if
 	// there are none.
 	retransmitted uint8
+	// redundant is the payload type of packets that carry several frames
+	// (RFC 2198); 0 if there are none.
+	redundant uint8
 }
 
 // feedback is what a publisher understands of ours (RFC 4585 §4.2).
@@ -36,7 +39,7 @@ type feedback struct {
 func newPayloads(negotiated []webrtc.RTPCodecParameters) *payloads {
 	p := &payloads{}
 	for _, c := range negotiated {
-		if codecs.IsRTX(c.MimeType) {
+		if isCompanion(c) {
 			continue
 		}
 		// The publisher's payload type holds on its connection.
@@ -48,6 +51,7 @@ func newPayloads(negotiated []webrtc.RTPCodecParameters) *payloads {
 			feedback: feedbackFromPion(c.RTCPFeedback),
 
 			retransmitted: retransmissionType(negotiated, c.PayloadType),
+			redundant:     redundancyType(negotiated, c.PayloadType),
 		})
 	}
 	return p
@@ -63,6 +67,33 @@ func retransmissionType(negotiated []webrtc.RTPCodecParameters, of webrtc.Payloa
 		}
 	}
 	return 0
+}
+
+// redundancyType returns the payload type in which one of negotiated codecs comes
+// with redundancy, 0 if there is none.
+func redundancyType(negotiated []webrtc.RTPCodecParameters, of webrtc.PayloadType) uint8 {
+	for _, c := range negotiated {
+		blocks, ok := codecs.RedundantType(c.SDPFmtpLine)
+		if codecs.IsRED(c.MimeType) && ok && blocks == uint8(of) {
+			return uint8(c.PayloadType)
+		}
+	}
+	return 0
+}
+
+// isCompanion tells whether a format is of use only beside a codec.
+func isCompanion(c webrtc.RTPCodecParameters) bool {
+	return codecs.IsRTX(c.MimeType) || codecs.IsRED(c.MimeType)
+}
+
+// carries returns the codec that comes with redundancy in a payload type, or nil.
+func (p *payloads) carries(payloadType uint8) *payload {
+	for i := range p.entries {
+		if payloadType != 0 && p.entries[i].redundant == payloadType {
+			return &p.entries[i]
+		}
+	}
+	return nil
 }
 
 // retransmits returns the codec whose retransmissions have a payload type, or nil.
@@ -108,6 +139,9 @@ func byPreference(negotiated []webrtc.RTPCodecParameters, names []string) []webr
 	rank := func(c webrtc.RTPCodecParameters) int {
 		for i, name := range names {
 			_, subtype, _ := strings.Cut(c.MimeType, "/")
+			if codecs.IsRED(c.MimeType) {
+				subtype = "opus" // the peer says which of the two it rather sends
+			}
 			if strings.EqualFold(subtype, name) {
 				return i
 			}
@@ -115,12 +149,20 @@ func byPreference(negotiated []webrtc.RTPCodecParameters, names []string) []webr
 		return len(names)
 	}
 	sorted := slices.DeleteFunc(slices.Clone(negotiated), func(c webrtc.RTPCodecParameters) bool {
-		return codecs.IsRTX(c.MimeType)
+		return codecs.IsRTX(c.MimeType) || codecs.IsRED(c.MimeType) && !accompanies(c, negotiated)
 	})
 	slices.SortStableFunc(sorted, func(a, b webrtc.RTPCodecParameters) int {
 		return rank(a) - rank(b)
 	})
 	return withRetransmissions(sorted, negotiated)
+}
+
+// accompanies tells whether what comes with redundancy in c is negotiated itself.
+func accompanies(c webrtc.RTPCodecParameters, negotiated []webrtc.RTPCodecParameters) bool {
+	blocks, ok := codecs.RedundantType(c.SDPFmtpLine)
+	return ok && slices.ContainsFunc(negotiated, func(other webrtc.RTPCodecParameters) bool {
+		return !isCompanion(other) && uint8(other.PayloadType) == blocks
+	})
 }
 
 // withRetransmissions puts behind each of codecs the format of its

@@ -27,6 +27,7 @@ type header struct {
 	// extension is where the block of header extensions begins, behind its own
 	// header; 0 if there is none. It ends at start.
 	extension int
+	redundant int  // where a payload with redundancy begins, of which start is the primary block; or 0
 	restored  bool // from a retransmission of its own source
 }
 

@@ -53,6 +53,7 @@ func (l *trackLocal) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters
 			out := &laneEgress{stream: c.WriteStream(), lane: &l.track.down.lane, ssrc: ssrc}
 			l.track.bind(out, ssrc, uint8(parameters.PayloadType))
 			l.track.setExtensions(c.HeaderExtensions())
+			l.bindRedundancy(c, uint8(parameters.PayloadType))
 			l.bindRepair(c, uint8(parameters.PayloadType))
 			return parameters, nil
 		}

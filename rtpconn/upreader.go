@@ -141,7 +141,7 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	t := in.track
 	buffer := t.cache.Buffer()
 	h := &in.header
-	if n > len(buffer) || !h.unpad(buffer[:n]) || !in.setPayloadType(h.payloadType) {
+	if n > len(buffer) || !h.unpad(buffer[:n]) || !in.findPrimary(buffer) || !in.setPayloadType(h.payloadType) {
 		t.reject()
 		return false
 	}
@@ -154,6 +154,7 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 		timestamp:   h.timestamp,
 		start:       uint16(h.start),
 		end:         uint16(h.end),
+		redundant:   uint16(h.redundant),
 		payloadType: h.payloadType,
 		marker:      h.marker,
 		extensions:  in.received.forwarded,
