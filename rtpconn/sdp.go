@@ -238,8 +238,8 @@ func isRID(rid string) bool {
 
 // forPion returns the text of d as Pion is to see it: with each section's
 // direction stated, since Pion passes over sections that leave it out, and takes
-// rejected ones for what their direction says; and only with the candidates that
-// admit lets pass.
+// rejected ones for what their direction says; only with the candidates that
+// admit lets pass; and without header extensions that who sends does not send.
 func forPion(text string, d *sdp.SessionDescription, sections []section, admit func(candidate string) bool) (string, error) {
 	isExcess := func(a sdp.Attribute) bool { return a.Key == sdp.AttrKeyCandidate && !admit(a.Value) }
 	length := len(d.Attributes)
@@ -249,6 +249,9 @@ func forPion(text string, d *sdp.SessionDescription, sections []section, admit f
 		m := d.MediaDescriptions[i]
 		length := len(m.Attributes)
 		m.Attributes = slices.DeleteFunc(m.Attributes, isExcess)
+		if s.sends {
+			m.Attributes = slices.DeleteFunc(m.Attributes, isUnsentExtension)
+		}
 		changed = changed || len(m.Attributes) < length
 		if s.rejected {
 			m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
@@ -268,6 +271,18 @@ func forPion(text string, d *sdp.SessionDescription, sections []section, admit f
 		return "", refused("The session description cannot be read.", err)
 	}
 	return string(out), nil
+}
+
+// isUnsentExtension tells whether an attribute is about a header extension that the
+// peer takes but does not send, which Pion would answer as if it did (RFC 8285
+// §5).
+func isUnsentExtension(a sdp.Attribute) bool {
+	if a.Key != sdp.AttrKeyExtMap {
+		return false
+	}
+	id, _, _ := strings.Cut(a.Value, " ")
+	_, way, _ := strings.Cut(id, "/")
+	return way == sdp.AttrKeyRecvOnly || way == sdp.AttrKeyInactive
 }
 
 // directions are the attributes that state one.
