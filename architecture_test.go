@@ -35,6 +35,7 @@ var floors = map[string]int{
 	"udpsocket":        1,
 	"token":            1,
 	"pionlog":          1,
+	"transportcc":      1,
 	"conn":             2,
 	"layers":           2,
 	"udpmux":           2,

@@ -15,8 +15,10 @@ import (
 
 const (
 	// minResendSpacing is the least time between two retransmissions of one
-	// packet; half a round trip if that is more.
+	// packet; half a round trip if that is more, but not beyond
+	// maxResendSpacing.
 	minResendSpacing = 10 * time.Millisecond
+	maxResendSpacing = 100 * time.Millisecond
 	// maxResendBatch bounds the retransmissions that one NACK message causes.
 	maxResendBatch = 256
 
@@ -81,6 +83,9 @@ func (d *Down) hear(ssrc uint32, packets []rtcp.Packet) bool {
 				t.handleRTCP(p)
 			}
 			return true
+		}
+		if t.repairs(ssrc) {
+			return true // nothing is to be done about retransmissions
 		}
 	}
 	return false
@@ -160,6 +165,9 @@ func (d *downTrack) receptionReports(reports []rtcp.ReceptionReport, now rtptime
 		d.down.poke() // what is sent may have to change
 		d.measureRoundTrip(r.LastSenderReport, r.Delay)
 		d.counters.reported(r.FractionLost, r.TotalLost, r.Jitter, now)
+		d.mu.Lock()
+		d.budget.report(r.FractionLost, now)
+		d.mu.Unlock()
 	}
 }
 
@@ -198,12 +206,16 @@ func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant) {
 	}
 }
 
-// resend sends a packet again, byte for byte: it is protected under the same
-// index (RFC 3711 §3.3.1). A packet that the cache has lost is asked for
-// upstream.
+// resend sends a packet again, on a source of its own if the subscriber takes one
+// (RFC 4588), or else byte for byte: it is protected under the same index
+// (RFC 3711 §3.3.1). A packet that the cache has lost is asked for upstream.
 func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, out *udpsocket.Batch) {
 	d.mu.Lock()
-	spacing := max(minResendSpacing, d.subscriber.roundTrip/2)
+	if !d.budget.grants(d, now) {
+		d.mu.Unlock()
+		return
+	}
+	spacing := min(max(minResendSpacing, d.subscriber.roundTrip/2), maxResendSpacing)
 	entry, ok := d.numbers.Resend(sequence, int64(now), spacing)
 	from := d.sources[entry.Source%sourceHistory]
 	d.mu.Unlock()
@@ -220,7 +232,8 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 	defer d.mu.Unlock()
 	if !d.closed {
 		d.counters.retransmitted.Add(1)
+		d.budget.spend(len(p.Payload))
 		change := layers.Unpack(entry.Note)
-		d.sendChanged(sequence, p.Timestamp+entry.TimestampOffset, &change, &p, out)
+		d.sendChanged(d.resendWay(), entry.Source, sequence, p.Timestamp+entry.TimestampOffset, &change, &p, out)
 	}
 }

@@ -48,6 +48,9 @@ type downTrack struct {
 	numbers *packetmap.Map
 	header  rtp.Header // reused for each packet
 
+	extensions extensionIDs // that the subscriber takes
+	payload    payloadTypes // by which the subscriber knows them
+
 	current *feed // what is sent
 	target  *feed // what is switched to at its next keyframe, or nil
 	stale   *feed // what is to be removed from its track, or nil
@@ -67,6 +70,8 @@ type downTrack struct {
 	missedSize int
 
 	subscriber subscriber
+	repair     *repairEgress // where packets are resent; nil: where they were sent
+	budget     resendBudget
 
 	counters counters // any goroutine's; far from what each packet touches
 }
@@ -125,6 +130,7 @@ func (d *downTrack) bind(out egress, ssrc uint32, payloadType uint8) {
 	defer d.mu.Unlock()
 	d.out, d.ssrc, d.bound = out, ssrc, true
 	d.header.SSRC, d.header.PayloadType = ssrc, payloadType
+	d.payload.plain = payloadType
 	if !d.closed {
 		d.down.engine.count(&d.counters)
 	}
@@ -223,7 +229,7 @@ func (d *downTrack) forward(p *conn.Packet, out *udpsocket.Batch) {
 		d.lastTime, d.lastSent = timestamp, p.Arrival
 	}
 	d.rate.Add(len(p.Payload), p.Arrival)
-	d.sendChanged(sequence, timestamp, &change, p, out)
+	d.sendChanged(d.out, d.sourceID, sequence, timestamp, &change, p, out)
 }
 
 // selects lets the selector decide about a packet. It reports whether it is sent, and how it is
@@ -240,15 +246,16 @@ func (d *downTrack) selects(p *conn.Packet, change *layers.Change) bool {
 	return v.Forward
 }
 
-// sendChanged sends a packet as a change tells: now, or again.
-func (d *downTrack) sendChanged(sequence uint16, timestamp uint32, change *layers.Change, p *conn.Packet, out *udpsocket.Batch) {
-	payload := p.Payload
+// sendChanged sends a packet of a source as a change tells: now, or again.
+func (d *downTrack) sendChanged(way egress, from uint8, sequence uint16, timestamp uint32, change *layers.Change, p *conn.Packet, out *udpsocket.Batch) {
+	payload := d.choosePayload(p)
 	if change.Rewrites(&p.Frame) {
 		d.scratch = append(d.scratch[:0], payload...)
 		payload = d.scratch
 		codecs.Renumber(payload, &p.Frame, change.Renumbering)
 	}
-	d.send(sequence, timestamp, change.Marker, payload, out)
+	d.extend(p, from)
+	d.sendTo(way, sequence, timestamp, change.Marker, payload, out)
 }
 
 // skip numbers past a packet that is not sent. If the subscriber has already
@@ -270,16 +277,25 @@ func (d *downTrack) skip(p *conn.Packet, out *udpsocket.Batch) {
 // send writes one packet. The caller holds the lock. An error means that the
 // connection is gone, which others notice.
 func (d *downTrack) send(sequence uint16, timestamp uint32, marker bool, payload []byte, out *udpsocket.Batch) {
+	d.sendTo(d.out, sequence, timestamp, marker, payload, out)
+}
+
+// sendTo is send by another way than usual.
+func (d *downTrack) sendTo(way egress, sequence uint16, timestamp uint32, marker bool, payload []byte, out *udpsocket.Batch) {
 	d.header.SequenceNumber, d.header.Timestamp, d.header.Marker = sequence, timestamp, marker
-	if d.out.WriteRTP(&d.header, payload, out) != nil {
+	if way.WriteRTP(&d.header, payload, out) != nil {
 		d.counters.sendErrors.Add(1)
 	}
+	d.header.Extension = false
 }
 
 // beginSource makes what follows, from packet sequence of track on, a source of
 // its own, which retransmissions are told by.
 func (d *downTrack) beginSource(track conn.UpTrack, sequence int64, offset uint32) {
 	d.sourceID++
+	if d.sourceID < firstSource {
+		d.sourceID = firstSource + 1 // it has gone round
+	}
 	d.sources[d.sourceID%sourceHistory] = source{d.sourceID, track}
 	d.offset = offset
 	if d.selector != nil {

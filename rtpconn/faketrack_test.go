@@ -130,7 +130,7 @@ type recordingEgress struct {
 func (e *recordingEgress) WriteRTP(h *rtp.Header, payload []byte, _ *udpsocket.Batch) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.packets = append(e.packets, rtp.Packet{Header: *h, Payload: slices.Clone(payload)})
+	e.packets = append(e.packets, rtp.Packet{Header: h.Clone(), Payload: slices.Clone(payload)})
 	return nil
 }
 

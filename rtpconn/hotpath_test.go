@@ -17,7 +17,9 @@ func newBareUpTrack(tb testing.TB, name string) *upTrack {
 	u := &Up{wake: make(chan struct{}, 1)}
 	u.log = discardLog()
 	p := newPayloads(nil)
-	p.entries = append(p.entries, payload{formats[0], codecs.ParserFor(formats[0].MimeType), feedback{nack: true, pli: true}})
+	p.entries = append(p.entries, payload{
+		format: formats[0], parse: codecs.ParserFor(formats[0].MimeType), feedback: feedback{nack: true, pli: true},
+	})
 	return newUpTrack(u, acceptedSection{section{kind: formats[0].Kind, mid: "0"}, p}, "")
 }
 
