@@ -3,7 +3,7 @@
 GO       ?= go
 LINT      = $(GO) tool -modfile=tools/go.mod golangci-lint
 # Executions per fuzz target. Given as a duration, go test may fail when it runs out.
-FUZZTIME ?= 20000x
+FUZZTIME ?= 4000x
 
 .PHONY: build demo test bench fmt clean vuln \
 	check-format check-vet check-lint test-go cross fuzz \

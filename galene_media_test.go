@@ -169,6 +169,18 @@ func (m *meeting) received(track *testkit.Track, n int, last uint64) []testkit.P
 	return inOrder(packets)
 }
 
+// goesOn waits until a packet of a track has come with an index of at least
+// index, whatever was lost before.
+func (m *meeting) goesOn(track *testkit.Track, index uint64) {
+	m.t.Helper()
+	packets, err := track.WaitPackets(m.ctx, func(packets []testkit.Packet) bool {
+		return len(packets) > 0 && unbroken(packets[len(packets)-1:], 1, index)
+	})
+	if err != nil {
+		m.t.Fatalf("%v with the indices %v; want at least %d", err, ranges(packets), index)
+	}
+}
+
 // unbroken reports whether there are n packets, without a hole, that reach to
 // the index last.
 func unbroken(packets []testkit.Packet, n int, last uint64) bool {

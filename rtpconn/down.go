@@ -231,11 +231,7 @@ func (d *Down) slotsChanged() {
 
 // onPair is called when ICE has selected a pair.
 func (d *Down) onPair(*webrtc.ICECandidatePair) {
-	defer d.recover("onPair")
-	if d.enter() {
-		defer d.wg.Done()
-		d.lane.follow(d.pc)
-	}
+	d.start("onPair", func() { d.lane.follow(d.pc) })
 }
 
 // serve does what is due from time to time, if due, and what the connection has asked

@@ -2,7 +2,6 @@ package rtpconn
 
 import (
 	"cmp"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -53,8 +52,9 @@ type Engine struct {
 	settings webrtc.SettingEngine // immutable; each connection gets a copy
 	batches  sync.Pool            // of *udpsocket.Batch, for who is not a reader of the mux
 	ticker   *ticker
-	stop     context.CancelFunc // ends the ticker
-	wg       sync.WaitGroup     // awaits it
+	done     chan struct{}  // closed to end the ticker
+	stop     sync.Once      // closes done
+	wg       sync.WaitGroup // awaits it
 	ledger   ledger
 	joins    joins
 
@@ -79,13 +79,12 @@ func NewEngine(o Options) (*Engine, error) {
 		engines:     make(map[apiKey]*webrtc.MediaEngine),
 		connections: make(map[interface{ Close() }]struct{}),
 		ticker:      newTicker(),
+		done:        make(chan struct{}),
 	}
 	if _, err := e.freshCertificate(time.Now()); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	e.stop = cancel
-	e.wg.Go(func() { e.ticker.run(ctx) })
+	e.wg.Go(func() { e.ticker.run(e.done) })
 	return e, nil
 }
 
@@ -102,7 +101,7 @@ func (e *Engine) Close() error {
 		wg.Go(c.Close)
 	}
 	wg.Wait()
-	e.stop()
+	e.stop.Do(func() { close(e.done) })
 	e.wg.Wait()
 	return nil
 }

@@ -33,6 +33,8 @@ type lane struct {
 
 	route atomic.Pointer[udpsocket.Destination] // nil: not open
 
+	following sync.Mutex // held by who looks at the connection, so that the last look counts
+
 	mu     sync.Mutex // guards the fields below
 	keyed  bool       // the handshake has been looked at
 	closed bool
@@ -42,10 +44,15 @@ type lane struct {
 
 // follow brings the lane in line with the state of the connection. It returns the
 // local user name fragment of ICE, if there are keys.
+//
+// It must not be called by one of ICE's own goroutines: ICE awaits these when it
+// closes, while it holds what is asked here.
 func (l *lane) follow(pc *webrtc.PeerConnection) (ufrag string, keyed bool) {
 	if l.mux == nil {
 		return "", false
 	}
+	l.following.Lock()
+	defer l.following.Unlock()
 	transport := pc.SCTP().Transport().ICETransport()
 	pair, err := transport.GetSelectedCandidatePair()
 	if err != nil || pair == nil {

@@ -1,7 +1,6 @@
 package rtpconn
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -53,13 +52,13 @@ func (k *ticker) hurry(d *Down) {
 // be served in one go.
 const tickerSlices = 10
 
-// run serves each connection once per interval until ctx ends.
-func (k *ticker) run(ctx context.Context) {
+// run serves each connection once per interval until done is closed.
+func (k *ticker) run(done <-chan struct{}) {
 	timer := time.NewTicker(senderReportInterval / tickerSlices)
 	defer timer.Stop()
 	for part := 0; ; {
 		select {
-		case <-ctx.Done():
+		case <-done:
 			return
 		case <-k.wake:
 			for _, d := range k.takeHurried() {

@@ -114,6 +114,9 @@ func (u *Up) Close() {
 		mux.RemoveReceiver(&u.ingress)
 	}
 	u.shut()
+	if mux := u.lane.mux; mux != nil {
+		mux.RemoveReceiver(&u.ingress) // a pair may have been selected meanwhile
+	}
 	u.engine.disown(u)
 }
 
@@ -172,7 +175,10 @@ func (u *Up) onState(webrtc.PeerConnectionState) {
 	defer u.recover("onState")
 	switch u.pc.ConnectionState() {
 	case webrtc.PeerConnectionStateConnected:
-		u.onPair(nil)
+		if u.enter() {
+			defer u.wg.Done()
+			u.openLane()
+		}
 		u.poke()
 	case webrtc.PeerConnectionStateFailed:
 		if u.events.Failed != nil {
@@ -184,13 +190,11 @@ func (u *Up) onState(webrtc.PeerConnectionState) {
 	}
 }
 
-// onPair is called when ICE has selected a pair, and when the connection stands.
-func (u *Up) onPair(*webrtc.ICECandidatePair) {
-	defer u.recover("onPair")
-	if !u.enter() {
-		return
-	}
-	defer u.wg.Done()
+// onPair is called when ICE has selected a pair.
+func (u *Up) onPair(*webrtc.ICECandidatePair) { u.start("onPair", u.openLane) }
+
+// openLane takes packets from the mux if the connection leads through it.
+func (u *Up) openLane() {
 	ufrag, keyed := u.lane.follow(u.pc)
 	if !keyed {
 		return

@@ -40,7 +40,7 @@ func (u *Up) feedbackLoop() {
 		now := rtptime.Now()
 		if now >= report {
 			if u.lane.wanting(u.pc) {
-				u.onPair(nil)
+				u.openLane()
 			}
 			u.report(now)
 			report = now.Add(reportInterval)
