@@ -143,7 +143,7 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	}
 	sequence := in.extend(h)
 	in.received.read(buffer[:n], h, t.up.ingress.extensions)
-	t.up.noteTransport(in.received.transport, h.ssrc, now)
+	t.up.noteTransport(in.received.transport, h.ssrc, true, now)
 
 	in.meta = packetMeta{
 		arrival:     now,
