@@ -169,6 +169,9 @@ func TestLossesOfThePublisherAreRepairedBesideItsTrack(t *testing.T) {
 			if rejected != 0 {
 				t.Errorf("%d packets were malformed", rejected)
 			}
+			if got := p.up.Stats().Tracks[0].Retransmitted; got < uint64(dropped) {
+				t.Errorf("%d retransmissions were counted, want %d or more", got, dropped)
+			}
 			if got := p.up.lane.open(); got != tt.mux {
 				t.Errorf("the lane is open: %v, want %v", got, tt.mux)
 			}
@@ -201,16 +204,30 @@ func (w *wireTap) WriteRTP(h *rtp.Header, payload []byte, out *udpsocket.Batch) 
 
 func TestSubscribersAreRepairedBesideTheirTrack(t *testing.T) {
 	t.Parallel()
-	for _, mux := range []bool{true, false} {
-		t.Run(fmt.Sprintf("mux %v", mux), func(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		mux, view bool // view: the subscriber makes the offers
+	}{{"through the lane", true, false}, {"through Pion", false, false}, {"viewer", true, true}} {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			e := newEngineOn(t, nil)
-			if mux {
+			if tt.mux {
 				e = newTestEngine(t)
 			}
 			s := newStream(t, e, 65400)
-			sub := newSubscriberOf(t, e, s.testPublisher.up, newAskingPC(t))
-			sub.connect(s.testPublisher.up.Tracks()...)
+			up := s.testPublisher.up
+			var sub *testSubscriber
+			if tt.view {
+				v := newViewerOf(t, e, up, newAskingPC(t), see)
+				if err := v.choose(up.Tracks()...); err != nil {
+					t.Fatal(err)
+				}
+				v.exchange(false)
+				sub = v.testSubscriber
+			} else {
+				sub = newSubscriberOf(t, e, up, newAskingPC(t))
+				sub.connect(up.Tracks()...)
+			}
 			sub.attached()
 			s.write(5, true)
 			remote := within(t, "track", sub.tracks)
@@ -256,8 +273,8 @@ func TestSubscribersAreRepairedBesideTheirTrack(t *testing.T) {
 			tap.mu.Lock()
 			resent := len(tap.sent)
 			tap.mu.Unlock()
-			if resent < 40 {
-				t.Errorf("%d packets were resent, want a fifth of two hundred", resent)
+			if counted := sub.down.Stats().Tracks[0].Retransmitted; resent < 40 || counted < uint64(resent) {
+				t.Errorf("%d packets were resent and %d counted, want a fifth of two hundred", resent, counted)
 			}
 			for sequence, p := range got {
 				var sent rtp.Packet
