@@ -36,6 +36,7 @@ var floors = map[string]int{
 	"token":            1,
 	"pionlog":          1,
 	"netlimit":         1,
+	"transportcc":      1,
 	"conn":             2,
 	"layers":           2,
 	"udpmux":           2,

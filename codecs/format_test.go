@@ -165,28 +165,63 @@ func TestKindIsWrittenAsInSDP(t *testing.T) {
 	}
 }
 
-func TestFeedbackIsForVideoOnly(t *testing.T) {
+func TestFeedbackOfEachKindAndDirection(t *testing.T) {
 	t.Parallel()
-	want := []Feedback{{"goog-remb", ""}, {"nack", ""}, {"nack", "pli"}, {"ccm", "fir"}}
-	if got := FeedbackFor(Video); !slices.Equal(got, want) {
-		t.Errorf("FeedbackFor(Video) = %v, want %v", got, want)
+	video := []Feedback{{"goog-remb", ""}, {"nack", ""}, {"nack", "pli"}, {"ccm", "fir"}}
+	transport := Feedback{"transport-cc", ""}
+	tests := []struct {
+		kind Kind
+		up   bool
+		want []Feedback
+	}{
+		{Video, false, video},
+		{Audio, false, []Feedback{{"nack", ""}}},
+		{Video, true, append(slices.Clip(video), transport)},
+		{Audio, true, []Feedback{{"nack", ""}, transport}},
 	}
-	if got := FeedbackFor(Audio); len(got) != 0 {
-		t.Errorf("FeedbackFor(Audio) = %v, want none", got)
+	for _, tt := range tests {
+		if got := FeedbackFor(tt.kind, tt.up); !slices.Equal(got, tt.want) {
+			t.Errorf("FeedbackFor(%v, %v) = %v, want %v", tt.kind, tt.up, got, tt.want)
+		}
 	}
 }
 
-func TestExtensionsAreForVideoOnly(t *testing.T) {
+func TestExtensionsOfEachKindAndDirection(t *testing.T) {
 	t.Parallel()
-	want := []string{
-		"urn:ietf:params:rtp-hdrext:sdes:mid",
-		"urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
-		"urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+	const (
+		mid, rid, repaired = "urn:ietf:params:rtp-hdrext:sdes:mid", "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
+		experiments        = "http://www.webrtc.org/experiments/rtp-hdrext/"
+		capture            = experiments + "abs-capture-time"
+		transport          = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+		level              = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+	)
+	video := []string{
+		mid, rid, repaired, capture, "urn:3gpp:video-orientation", experiments + "playout-delay",
+		"https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
+		experiments + "video-layers-allocation00",
 	}
-	if got := ExtensionsFor(Video); !slices.Equal(got, want) {
-		t.Errorf("ExtensionsFor(Video) = %q, want %q", got, want)
+	tests := []struct {
+		up   bool
+		kind Kind
+		want []string
+	}{
+		{false, Video, video},
+		{false, Audio, []string{capture, level}},
+		{true, Video, append(slices.Clip(video), transport)},
+		{true, Audio, []string{mid, capture, level, transport}},
 	}
-	if got := ExtensionsFor(Audio); len(got) != 0 {
-		t.Errorf("ExtensionsFor(Audio) = %q, want none", got)
+	for _, tt := range tests {
+		var got []string
+		for _, e := range ExtensionsFrom(tt.up) {
+			if e.Audio && tt.kind == Audio || e.Video && tt.kind == Video {
+				got = append(got, e.URI)
+			}
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("up %v, %v: %q, want %q", tt.up, tt.kind, got, tt.want)
+		}
+	}
+	if n := len(ExtensionsFrom(true)); n > 14 {
+		t.Errorf("%d extensions do not fit the one-byte form", n)
 	}
 }

@@ -100,6 +100,14 @@ type Packet struct {
 	Frame codecs.Frame
 	// Payload is what follows the header and its extensions, without padding.
 	Payload []byte
+	// Redundant is what Payload is the end of, if the packet carries earlier frames
+	// too (RFC 2198), all in blocks of PayloadType; nil if it does not.
+	Redundant []byte
+
+	// Extensions are the header extensions that are forwarded, which lie in
+	// Header: see [Packet.Extension].
+	Extensions Extensions
+	Header     []byte
 }
 
 // Sink takes the packets of one track.

@@ -95,25 +95,33 @@ func newMediaEngine(key apiKey, o Options) (*webrtc.MediaEngine, error) {
 			continue
 		}
 		for _, f := range formats {
-			if err := media.RegisterCodec(codecParameters(f), kindToPion(f.Kind)); err != nil {
-				return nil, fmt.Errorf("rtpconn: codec %s: %w", name, err)
+			for _, f := range withRepair(f) {
+				if err := media.RegisterCodec(codecParameters(f, key.direction), kindToPion(f.Kind)); err != nil {
+					return nil, fmt.Errorf("rtpconn: codec %s: %w", name, err)
+				}
 			}
 		}
 	}
-	for _, kind := range []codecs.Kind{codecs.Audio, codecs.Video} {
-		extensions := codecs.ExtensionsFor(kind)
-		if kind == codecs.Audio && key.direction == upward {
-			// Tells a publisher's tracks apart if it declares no SSRC.
-			extensions = append(extensions, codecs.ExtensionMID)
-		}
-		for _, uri := range extensions {
-			capability := webrtc.RTPHeaderExtensionCapability{URI: uri}
-			if err := media.RegisterHeaderExtension(capability, kindToPion(kind)); err != nil {
-				return nil, fmt.Errorf("rtpconn: extension %s: %w", uri, err)
-			}
+	for _, x := range codecs.ExtensionsFrom(key.direction == upward) {
+		if err := registerExtension(media, x); err != nil {
+			return nil, fmt.Errorf("rtpconn: extension %s: %w", x.URI, err)
 		}
 	}
 	return media, nil
+}
+
+// registerExtension registers a header extension for its kinds.
+func registerExtension(media *webrtc.MediaEngine, x codecs.HeaderExtension) error {
+	capability := webrtc.RTPHeaderExtensionCapability{URI: x.URI}
+	if x.Audio {
+		if err := media.RegisterHeaderExtension(capability, webrtc.RTPCodecTypeAudio); err != nil {
+			return err
+		}
+	}
+	if x.Video {
+		return media.RegisterHeaderExtension(capability, webrtc.RTPCodecTypeVideo)
+	}
+	return nil
 }
 
 // newSettings returns what all connections of an engine share.
@@ -166,15 +174,31 @@ func kindToPion(k codecs.Kind) webrtc.RTPCodecType {
 	return webrtc.RTPCodecTypeAudio
 }
 
-// codecParameters returns f with our feedback, as Pion wants it. An rtpmap
+// withRepair returns a format and that of its retransmissions, or that in which it
+// comes with redundancy, if it has one.
+func withRepair(f codecs.Format) []codecs.Format {
+	if red, ok := codecs.RedundancyOf(f); ok {
+		return []codecs.Format{f, red}
+	}
+	if rtx, ok := codecs.RetransmissionOf(f); ok {
+		return []codecs.Format{f, rtx}
+	}
+	return []codecs.Format{f}
+}
+
+// codecParameters returns f with our feedback, as Pion wants it. Of
+// retransmissions (RFC 4588 §6.3) and redundancy there is none. An rtpmap
 // gives one channel by giving none (RFC 8866 §6.6).
-func codecParameters(f codecs.Format) webrtc.RTPCodecParameters {
+func codecParameters(f codecs.Format, d direction) webrtc.RTPCodecParameters {
 	channels := f.Channels
 	if channels == 1 {
 		channels = 0
 	}
 	var feedback []webrtc.RTCPFeedback
-	for _, fb := range codecs.FeedbackFor(f.Kind) {
+	for _, fb := range codecs.FeedbackFor(f.Kind, d == upward) {
+		if codecs.IsRTX(f.MimeType) || codecs.IsRED(f.MimeType) {
+			break
+		}
 		feedback = append(feedback, webrtc.RTCPFeedback{Type: fb.Type, Parameter: fb.Parameter})
 	}
 	return webrtc.RTPCodecParameters{

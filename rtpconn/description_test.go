@@ -42,16 +42,14 @@ func checkSection(t *testing.T, what string, got []string, want ...string) {
 
 // Existing clients were made against these descriptions: one payload type per
 // codec, feedback for video only and no more of it than we use, the extensions
-// that tell tracks apart, and the publisher's names for its tracks.
+// that tell tracks apart, and the publisher's names for its tracks. To what
+// they do not know they are not held: once they have declined it, it is gone.
 func TestDescriptionsSayWhatClientsExpect(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t)
-	p := newTestPublisher(t, e, UpConfig{ID: "a", Label: "camera", Codecs: []string{"opus", "h264"}})
+	p := newPublisherOf(t, e, UpConfig{ID: "a", Label: "camera", Codecs: []string{"opus", "h264"}}, newPlainPC(t))
 	p.add(webrtc.MimeTypeOpus, "voice", "me")
 	p.add(webrtc.MimeTypeH264, "face", "me")
-	p.munge = func(offer string) string {
-		return strings.ReplaceAll(offer, "a=rtcp-fb:106 goog-remb", "a=rtcp-fb:106 transport-cc\r\na=rtcp-fb:106 goog-remb")
-	}
 	feedback := func(payloadType string) []string {
 		var lines []string
 		for _, f := range []string{"goog-remb", "nack", "nack pli", "ccm fir"} {
@@ -89,10 +87,36 @@ func TestDescriptionsSayWhatClientsExpect(t *testing.T) {
 		t.Fatalf("the offer has %d sections, want one of audio and one of video:\n%s", len(sections)-1, offer)
 	}
 	checkSection(t, "audio in the offer", sections[1],
+		"m=audio 9 UDP/TLS/RTP/SAVPF 111 63", "a=mid:0", "a=setup:actpass", "a=sendonly", "a=rtcp-mux", "a=rtcp-rsize",
+		"a=rtpmap:63 red/48000/2", "a=fmtp:63 111/111",
+		"a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10;useinbandfec=1", "a=msid:me voice", "a=rtcp-fb:111 nack",
+		"a=extmap:4 http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+		"a=extmap:5 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
+		"a=ssrc:N cname:me", "a=ssrc:N msid:me voice", "a=ssrc:N mslabel:me", "a=ssrc:N label:voice")
+	checkSection(t, "video in the offer", sections[2], append(feedback("108"),
+		"m=video 9 UDP/TLS/RTP/SAVPF 108 109", "a=mid:1", "a=setup:actpass", "a=sendonly", "a=rtcp-mux", "a=rtcp-rsize",
+		"a=rtpmap:108 H264/90000", "a=fmtp:108"+profile, "a=msid:me face",
+		"a=rtpmap:109 rtx/90000", "a=fmtp:109 apt=108",
+		"a=extmap:4 http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+		"a=extmap:6 urn:3gpp:video-orientation",
+		"a=extmap:7 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
+		"a=extmap:8 https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
+		"a=extmap:9 http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00",
+		"a=ssrc:N cname:me", "a=ssrc:N msid:me face", "a=ssrc:N mslabel:me", "a=ssrc:N label:face",
+		"a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid",
+		"a=extmap:2 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
+		"a=extmap:3 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+		"a=ssrc:N cname:me", "a=ssrc:N msid:me face", "a=ssrc:N mslabel:me", "a=ssrc:N label:face")...)
+
+	s.pc = newPlainPC(t)
+	s.answer(offer)
+	offer = s.offer(false)
+	sections = sectionsOf(offer)
+	checkSection(t, "audio in the offer that follows", sections[1],
 		"m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:0", "a=setup:actpass", "a=sendonly", "a=rtcp-mux", "a=rtcp-rsize",
 		"a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10;useinbandfec=1", "a=msid:me voice",
 		"a=ssrc:N cname:me", "a=ssrc:N msid:me voice", "a=ssrc:N mslabel:me", "a=ssrc:N label:voice")
-	checkSection(t, "video in the offer", sections[2], append(feedback("108"),
+	checkSection(t, "video in the offer that follows", sections[2], append(feedback("108"),
 		"m=video 9 UDP/TLS/RTP/SAVPF 108", "a=mid:1", "a=setup:actpass", "a=sendonly", "a=rtcp-mux", "a=rtcp-rsize",
 		"a=rtpmap:108 H264/90000", "a=fmtp:108"+profile, "a=msid:me face",
 		"a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid",

@@ -46,6 +46,7 @@ type Down struct {
 	reportIn atomic.Bool                  // sender reports are due at once
 	joined   atomic.Bool                  // media has been sent
 	active   atomic.Pointer[[]*downTrack] // what is being sent; replaced, never changed
+	mixed    atomic.Bool                  // header extensions may be of both forms (RFC 8285 §6)
 
 	mu          sync.Mutex // guards the fields below; held while calling Pion
 	wanted      []conn.Selection
@@ -67,7 +68,7 @@ func (e *Engine) NewDown(c DownConfig) (*Down, error) {
 	d := &Down{up: c.Up, part: rand.IntN(tickerSlices)} //nolint:gosec // not a secret
 	d.owner, d.created = c.Owner, rtptime.Now()
 	d.active.Store(&[]*downTrack{})
-	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log), d.hear); err != nil {
+	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log), d.hear, nil); err != nil {
 		return nil, err
 	}
 	d.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(d.onPair)

@@ -209,7 +209,7 @@ func TestSubscribersAreResentWhatTheyLack(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t)
 	s := newStream(t, e, 40000)
-	sub := newTestSubscriber(t, e, s.testPublisher.up)
+	sub := newSubscriberOf(t, e, s.testPublisher.up, newPlainPC(t))
 	sub.connect(s.testPublisher.up.Tracks()...)
 	sub.attached()
 	s.write(5, true)

@@ -104,16 +104,11 @@ func (d *Down) activate(s *slot, selection conn.Selection) error {
 	if err != nil {
 		return err
 	}
-	parameters := codecParameters(track.format)
-	if err := transceiver.SetCodecPreferences([]webrtc.RTPCodecParameters{parameters}); err != nil {
-		// Pion cannot add a codec to a kind that was negotiated before.
-		return fmt.Errorf("%w: %w", ErrCodecChanged, err)
+	offered, err := preferCodec(transceiver, track.format)
+	if err != nil {
+		return err
 	}
-	offered := sender.GetParameters().Codecs
-	if len(offered) != 1 {
-		return fmt.Errorf("%w: %s", ErrCodecChanged, track.format.MimeType)
-	}
-	track.offered = uint8(offered[0].PayloadType)
+	track.offered = uint8(offered.PayloadType)
 	if track.offered != track.format.PayloadType {
 		d.log.Info("codec without a payload type of its own",
 			"codec", track.format.MimeType, "fmtp", track.format.Fmtp, "type", track.offered)
@@ -201,6 +196,7 @@ func (d *Down) takeAnswer(sdp string) (again bool, err error) {
 	if err := d.checkSections(sections); err != nil {
 		return false, err
 	}
+	d.mixed.Store(allowsMixed(description))
 	answer := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}
 	if err := d.pc.SetRemoteDescription(answer); err != nil {
 		return false, err

@@ -15,8 +15,10 @@ import (
 
 const (
 	// minResendSpacing is the least time between two retransmissions of one
-	// packet; half a round trip if that is more.
+	// packet; half a round trip if that is more, but not beyond
+	// maxResendSpacing.
 	minResendSpacing = 10 * time.Millisecond
+	maxResendSpacing = 100 * time.Millisecond
 	// maxResendBatch bounds the retransmissions that one NACK message causes.
 	maxResendBatch = 256
 
@@ -81,6 +83,9 @@ func (d *Down) hear(ssrc uint32, packets []rtcp.Packet) bool {
 				t.handleRTCP(p)
 			}
 			return true
+		}
+		if t.repairs(ssrc) {
+			return true // nothing is to be done about retransmissions
 		}
 	}
 	return false
@@ -160,6 +165,9 @@ func (d *downTrack) receptionReports(reports []rtcp.ReceptionReport, now rtptime
 		d.down.poke() // what is sent may have to change
 		d.measureRoundTrip(r.LastSenderReport, r.Delay)
 		d.counters.reported(r.FractionLost, r.TotalLost, r.Jitter, now)
+		d.mu.Lock()
+		d.budget.report(r.FractionLost, now)
+		d.mu.Unlock()
 	}
 }
 
@@ -185,11 +193,11 @@ func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant) {
 	out := d.down.engine.batch()
 	defer d.down.engine.release(out)
 	defer func() { d.counters.nacks.Add(uint64(maxResendBatch - left)) }()
-	var buffer [maxPacket]byte
+	room := repairRoom{octets: make([]byte, maxPacket)}
 	for _, pair := range pairs {
 		pair.Range(func(sequence uint16) bool {
 			left--
-			d.resend(sequence, now, buffer[:], out)
+			d.resendPacket(sequence, now, &room, out)
 			return left > 0
 		})
 		if left <= 0 {
@@ -198,12 +206,23 @@ func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant) {
 	}
 }
 
-// resend sends a packet again, byte for byte: it is protected under the same
-// index (RFC 3711 §3.3.1). A packet that the cache has lost is asked for
-// upstream.
-func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, out *udpsocket.Batch) {
+// repairRoom is where packets are put that are to be sent again, one after the other.
+type repairRoom struct {
+	packet conn.Packet
+	octets []byte // of length maxPacket
+}
+
+// resendPacket sends a packet again, on a source of its own if the subscriber takes one
+// (RFC 4588), or else byte for byte: it is protected under the same index
+// (RFC 3711 §3.3.1). A packet that the cache has lost is asked for upstream. It does not
+// allocate.
+func (d *downTrack) resendPacket(sequence uint16, now rtptime.Instant, room *repairRoom, out *udpsocket.Batch) {
 	d.mu.Lock()
-	spacing := max(minResendSpacing, d.subscriber.roundTrip/2)
+	if !d.budget.grants(d, now) {
+		d.mu.Unlock()
+		return
+	}
+	spacing := min(max(minResendSpacing, d.subscriber.roundTrip/2), maxResendSpacing)
 	entry, ok := d.numbers.Resend(sequence, int64(now), spacing)
 	from := d.sources[entry.Source%sourceHistory]
 	d.mu.Unlock()
@@ -211,8 +230,8 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 		return
 	}
 
-	var p conn.Packet
-	if !from.track.Cached(entry.Ingest, buffer, &p) {
+	p := &room.packet
+	if !from.track.Cached(entry.Ingest, room.octets, p) {
 		from.track.Want(entry.Ingest)
 		return
 	}
@@ -220,7 +239,8 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 	defer d.mu.Unlock()
 	if !d.closed {
 		d.counters.retransmitted.Add(1)
+		d.budget.spend(len(p.Payload))
 		change := layers.Unpack(entry.Note)
-		d.sendChanged(sequence, p.Timestamp+entry.TimestampOffset, &change, &p, out)
+		d.sendChanged(d.resendWay(), entry.Source, sequence, p.Timestamp+entry.TimestampOffset, &change, p, out)
 	}
 }

@@ -42,34 +42,39 @@ type downTrack struct {
 
 	// What each packet touches stands together: there are many tracks, and each comes into the
 	// processor's cache anew for each picture.
-	bound    bool // out and ssrc are set, for good
-	closed   bool
-	state    joinState
-	current  *feed // what is sent
-	numbers  *packetmap.Map
-	out      egress
-	selector *layers.Selector // chooses among current's layers; nil for audio
-	caughtUp int64            // packets up to here were sent by catching up, but for missed
-	offset   uint32           // added to the present source's timestamps
-	lastTime uint32           // greatest outgoing timestamp
-	lastSent rtptime.Instant  // when the packet with lastTime arrived; 0 if none
-	rate     estimator.Rate   // payload octets; Add belongs to who holds mu
-	header   rtp.Header       // reused for each packet
+	bound      bool // out and ssrc are set, for good
+	closed     bool
+	state      joinState
+	sourceID   uint8        // of the present source
+	payload    payloadTypes // by which the subscriber knows them
+	extensions extensionIDs // that the subscriber takes
+	current    *feed        // what is sent
+	numbers    *packetmap.Map
+	out        egress
+	selector   *layers.Selector // chooses among current's layers; nil for audio
+	caughtUp   int64            // packets up to here were sent by catching up, but for missed
+	offset     uint32           // added to the present source's timestamps
+	lastTime   uint32           // greatest outgoing timestamp
+	lastSent   rtptime.Instant  // when the packet with lastTime arrived; 0 if none
+	rate       estimator.Rate   // payload octets; Add belongs to who holds mu
+	header     rtp.Header       // reused for each packet
 
 	ssrc   uint32
 	target *feed // what is switched to at its next keyframe, or nil
 	stale  *feed // what is to be removed from its track, or nil
 
-	scratch []byte // where payloads are rewritten; nil until one is
-	ladder  ladder // what may be sent, and what of it is
+	scratch    []byte // where payloads are rewritten; nil until one is
+	descriptor []byte // where dependency descriptors are
+	ladder     ladder // what may be sent, and what of it is
 
 	sources    [sourceHistory]source // by source number modulo their count
-	sourceID   uint8                 // of the present source
 	next       int64                 // while catching up: the next packet to send
 	missed     [maxMissed]int64
 	missedSize int
 
 	subscriber subscriber
+	repair     *repairEgress // where packets are resent; nil: where they were sent
+	budget     resendBudget
 
 	counters counters // any goroutine's; far from what each packet touches
 }
@@ -136,6 +141,7 @@ func (d *downTrack) bind(out egress, ssrc uint32, payloadType uint8) {
 	defer d.mu.Unlock()
 	d.out, d.ssrc, d.bound = out, ssrc, true
 	d.header.SSRC, d.header.PayloadType = ssrc, payloadType
+	d.payload.plain = payloadType
 	if !d.closed {
 		d.down.engine.count(&d.counters)
 	}
@@ -234,7 +240,7 @@ func (d *downTrack) forward(p *conn.Packet, out *udpsocket.Batch) {
 		d.lastTime, d.lastSent = timestamp, p.Arrival
 	}
 	d.rate.Add(len(p.Payload), p.Arrival)
-	d.sendChanged(sequence, timestamp, &change, p, out)
+	d.sendChanged(d.out, d.sourceID, sequence, timestamp, &change, p, out)
 }
 
 // selects lets the selector decide about a packet. It reports whether it is sent, and how it is
@@ -251,15 +257,16 @@ func (d *downTrack) selects(p *conn.Packet, change *layers.Change) bool {
 	return v.Forward
 }
 
-// sendChanged sends a packet as a change tells: now, or again.
-func (d *downTrack) sendChanged(sequence uint16, timestamp uint32, change *layers.Change, p *conn.Packet, out *udpsocket.Batch) {
-	payload := p.Payload
+// sendChanged sends a packet of a source as a change tells: now, or again.
+func (d *downTrack) sendChanged(way egress, from uint8, sequence uint16, timestamp uint32, change *layers.Change, p *conn.Packet, out *udpsocket.Batch) {
+	payload := d.choosePayload(p)
 	if change.Rewrites(&p.Frame) {
 		d.scratch = append(d.scratch[:0], payload...)
 		payload = d.scratch
 		codecs.Renumber(payload, &p.Frame, change.Renumbering)
 	}
-	d.send(sequence, timestamp, change.Marker, payload, out)
+	d.extend(p, from, change)
+	d.sendTo(way, sequence, timestamp, change.Marker, payload, out)
 }
 
 // skip numbers past a packet that is not sent. If the subscriber has already
@@ -281,16 +288,25 @@ func (d *downTrack) skip(p *conn.Packet, out *udpsocket.Batch) {
 // send writes one packet. The caller holds the lock. An error means that the
 // connection is gone, which others notice.
 func (d *downTrack) send(sequence uint16, timestamp uint32, marker bool, payload []byte, out *udpsocket.Batch) {
+	d.sendTo(d.out, sequence, timestamp, marker, payload, out)
+}
+
+// sendTo is send by another way than usual.
+func (d *downTrack) sendTo(way egress, sequence uint16, timestamp uint32, marker bool, payload []byte, out *udpsocket.Batch) {
 	d.header.SequenceNumber, d.header.Timestamp, d.header.Marker = sequence, timestamp, marker
-	if d.out.WriteRTP(&d.header, payload, out) != nil {
+	if way.WriteRTP(&d.header, payload, out) != nil {
 		d.counters.sendErrors.Add(1)
 	}
+	d.header.Extension = false
 }
 
 // beginSource makes what follows, from packet sequence of track on, a source of
 // its own, which retransmissions are told by.
 func (d *downTrack) beginSource(track conn.UpTrack, sequence int64, offset uint32) {
 	d.sourceID++
+	if d.sourceID < firstSource {
+		d.sourceID = firstSource + 1 // it has gone round
+	}
 	d.sources[d.sourceID%sourceHistory] = source{d.sourceID, track}
 	d.offset = offset
 	if d.selector != nil {

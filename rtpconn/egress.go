@@ -26,8 +26,9 @@ type egress interface {
 // a counter takes to roll over (RFC 3711 §3.3.1), with a margin for losses.
 const pionStride = 1 << 12
 
-// maxOutHeader is the longest header that we send, in octets.
-const maxOutHeader = 256
+// maxOutHeader is the longest header that we send, in octets: a whole block of header
+// extensions included, with its own header and padding.
+const maxOutHeader = rtpFixedHeader + 4 + maxOutExtensions + 3
 
 // laneEgress sends one source's packets through the connection's lane while that
 // is open, and through Pion's stack otherwise.

@@ -130,7 +130,7 @@ type recordingEgress struct {
 func (e *recordingEgress) WriteRTP(h *rtp.Header, payload []byte, _ *udpsocket.Batch) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.packets = append(e.packets, rtp.Packet{Header: *h, Payload: slices.Clone(payload)})
+	e.packets = append(e.packets, rtp.Packet{Header: h.Clone(), Payload: slices.Clone(payload)})
 	return nil
 }
 
@@ -179,4 +179,9 @@ func newBareTrack(tb testing.TB, source conn.UpTrack, out egress) *downTrack {
 	d := newDownTrack(newBareDown(tb), conn.Selection{Track: source}, downFormat(source))
 	d.bind(out, 1234, d.format.PayloadType)
 	return d
+}
+
+// resend sends one packet again, as a NACK at now makes the track do; buffer is room for it.
+func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, out *udpsocket.Batch) {
+	d.resendPacket(sequence, now, &repairRoom{octets: buffer}, out)
 }

@@ -25,6 +25,8 @@ type ingress struct {
 	mu      sync.Mutex   // guards what the ingests own, and the fields below
 	opener  *srtp.Opener // nil while the lane is not open, and at the end
 	sources []*ingest    // few
+	// extensions says what the ids of header extensions mean; nil at first.
+	extensions *extensionTable
 }
 
 var _ udpmux.Receiver = (*ingress)(nil)
@@ -69,6 +71,13 @@ func (g *ingress) open(opener *srtp.Opener) {
 	g.opener = opener
 }
 
+// setExtensions says what the ids of header extensions mean from now on.
+func (g *ingress) setExtensions(t *extensionTable) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.extensions = t
+}
+
 // ReceiveRTP implements udpmux.Receiver.
 func (g *ingress) ReceiveRTP(b []byte, burst *udpsocket.Batch) bool {
 	defer g.up.recover("receiving")
@@ -83,7 +92,7 @@ func (g *ingress) ReceiveRTP(b []byte, burst *udpsocket.Batch) bool {
 	}
 	in := g.find(h.ssrc)
 	if in == nil {
-		return false
+		return g.receiveRepair(b, &h, burst)
 	}
 	s := &in.source
 	index := srtp.EstimateIndex(s.highest, h.sequence)

@@ -43,7 +43,9 @@ type peer struct {
 
 // open sets p up. The connection is not registered with the engine yet. hear takes
 // what the peer's RTCP says of a source; it reports whether the source is known.
-func (p *peer) open(e *Engine, key apiKey, events Events, log *slog.Logger, hear func(ssrc uint32, packets []rtcp.Packet) bool) error {
+//
+// overhear, which may be nil, takes the RTP packets that Pion has decrypted.
+func (p *peer) open(e *Engine, key apiKey, events Events, log *slog.Logger, hear func(ssrc uint32, packets []rtcp.Packet) bool, overhear func([]byte)) error {
 	p.bound = &sources{
 		maxRTP:  maxDownSources,
 		tooMany: func() { p.fail(errTooManySources) },
@@ -51,6 +53,7 @@ func (p *peer) open(e *Engine, key apiKey, events Events, log *slog.Logger, hear
 			defer p.recover("RTCP")
 			return hear(ssrc, packets)
 		},
+		overhear: overhear,
 	}
 	if key.direction == upward {
 		p.bound.maxRTP = maxUpSources

@@ -71,6 +71,18 @@ func newRemotePCWith(tb testing.TB, change func(*webrtc.SettingEngine)) *webrtc.
 	if err := webrtc.ConfigureSimulcastExtensionHeaders(media); err != nil {
 		tb.Fatal(err)
 	}
+	return newRemotePCFrom(tb, media, change)
+}
+
+// newRemotePCFrom returns one with a media engine of its own.
+func newRemotePCFrom(tb testing.TB, media *webrtc.MediaEngine, change func(*webrtc.SettingEngine)) *webrtc.PeerConnection {
+	tb.Helper()
+	return newRemotePCThrough(tb, media, &interceptor.Registry{}, change)
+}
+
+// newRemotePCThrough returns one with interceptors.
+func newRemotePCThrough(tb testing.TB, media *webrtc.MediaEngine, interceptors *interceptor.Registry, change func(*webrtc.SettingEngine)) *webrtc.PeerConnection {
+	tb.Helper()
 	settings := webrtc.SettingEngine{LoggerFactory: pionlog.New(discardLog())}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetSRTPReplayProtectionWindow(srtpReplayWindow)
@@ -78,7 +90,7 @@ func newRemotePCWith(tb testing.TB, change func(*webrtc.SettingEngine)) *webrtc.
 	api := webrtc.NewAPI(
 		webrtc.WithMediaEngine(media),
 		webrtc.WithSettingEngine(settings),
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
+		webrtc.WithInterceptorRegistry(interceptors),
 	)
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
@@ -139,9 +151,15 @@ type testPublisher struct {
 // newTestPublisher returns a publisher whose tracks are to be added to pc.
 func newTestPublisher(tb testing.TB, e *Engine, c UpConfig) *testPublisher {
 	tb.Helper()
+	return newPublisherOf(tb, e, c, newRemotePC(tb))
+}
+
+// newPublisherOf returns a publisher that is pc.
+func newPublisherOf(tb testing.TB, e *Engine, c UpConfig, pc *webrtc.PeerConnection) *testPublisher {
+	tb.Helper()
 	p := &testPublisher{
 		tb:      tb,
-		pc:      newRemotePC(tb),
+		pc:      pc,
 		changed: make(chan struct{}, 100),
 		failed:  make(chan struct{}, 100),
 	}

@@ -24,6 +24,11 @@ type header struct {
 	// The payload is packet[start:end]: CSRCs and extensions lie before it,
 	// padding behind.
 	start, end int
+	// extension is where the block of header extensions begins, behind its own
+	// header; 0 if there is none. It ends at start.
+	extension int
+	redundant int  // where a payload with redundancy begins, of which start is the primary block; or 0
+	restored  bool // from a retransmission of its own source
 }
 
 // parseHeader reads the header of an RTP packet into h; the payload may still be
@@ -33,12 +38,13 @@ func parseHeader(packet []byte, h *header) bool {
 	if len(packet) < rtpFixedHeader || packet[0]>>6 != rtpVersion {
 		return false
 	}
-	start := rtpFixedHeader + 4*int(packet[0]&rtpCSRCCount)
+	start, extension := rtpFixedHeader+4*int(packet[0]&rtpCSRCCount), 0
 	if packet[0]&rtpExtensionBit != 0 {
 		if len(packet) < start+4 {
 			return false
 		}
-		start += 4 + 4*int(binary.BigEndian.Uint16(packet[start+2:]))
+		extension = start + 4
+		start = extension + 4*int(binary.BigEndian.Uint16(packet[start+2:]))
 	}
 	if start > len(packet) {
 		return false
@@ -52,6 +58,7 @@ func parseHeader(packet []byte, h *header) bool {
 		padded:      packet[0]&rtpPaddingBit != 0,
 		start:       start,
 		end:         len(packet),
+		extension:   extension,
 	}
 	return true
 }

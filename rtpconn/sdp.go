@@ -211,6 +211,20 @@ func readRIDs(m *sdp.MediaDescription) []string {
 	return ordered
 }
 
+// allowsMixed tells whether a peer takes one- and two-byte header extensions in one
+// stream (RFC 8285 §6).
+func allowsMixed(d *sdp.SessionDescription) bool {
+	if _, ok := d.Attribute(sdp.AttrKeyExtMapAllowMixed); ok {
+		return true
+	}
+	for _, m := range d.MediaDescriptions {
+		if _, ok := m.Attribute(sdp.AttrKeyExtMapAllowMixed); !ok {
+			return false
+		}
+	}
+	return len(d.MediaDescriptions) > 0
+}
+
 // isRID checks the syntax of RFC 8851 §10, and a bound.
 func isRID(rid string) bool {
 	if rid == "" || len(rid) > maxIdentifier {
@@ -224,8 +238,8 @@ func isRID(rid string) bool {
 
 // forPion returns the text of d as Pion is to see it: with each section's
 // direction stated, since Pion passes over sections that leave it out, and takes
-// rejected ones for what their direction says; and only with the candidates that
-// admit lets pass.
+// rejected ones for what their direction says; only with the candidates that
+// admit lets pass; and without header extensions that who sends does not send.
 func forPion(text string, d *sdp.SessionDescription, sections []section, admit func(candidate string) bool) (string, error) {
 	isExcess := func(a sdp.Attribute) bool { return a.Key == sdp.AttrKeyCandidate && !admit(a.Value) }
 	length := len(d.Attributes)
@@ -235,6 +249,9 @@ func forPion(text string, d *sdp.SessionDescription, sections []section, admit f
 		m := d.MediaDescriptions[i]
 		length := len(m.Attributes)
 		m.Attributes = slices.DeleteFunc(m.Attributes, isExcess)
+		if s.sends {
+			m.Attributes = slices.DeleteFunc(m.Attributes, isUnsentExtension)
+		}
 		changed = changed || len(m.Attributes) < length
 		if s.rejected {
 			m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
@@ -254,6 +271,18 @@ func forPion(text string, d *sdp.SessionDescription, sections []section, admit f
 		return "", refused("The session description cannot be read.", err)
 	}
 	return string(out), nil
+}
+
+// isUnsentExtension tells whether an attribute is about a header extension that the
+// peer takes but does not send, which Pion would answer as if it did (RFC 8285
+// §5).
+func isUnsentExtension(a sdp.Attribute) bool {
+	if a.Key != sdp.AttrKeyExtMap {
+		return false
+	}
+	id, _, _ := strings.Cut(a.Value, " ")
+	_, way, _ := strings.Cut(id, "/")
+	return way == sdp.AttrKeyRecvOnly || way == sdp.AttrKeyInactive
 }
 
 // directions are the attributes that state one.

@@ -25,6 +25,9 @@ type sources struct {
 	tooMany func() // called once, by Pion, under a lock of Pion's
 	// hear takes RTCP about a source, and reports whether that is known.
 	hear func(ssrc uint32, packets []rtcp.Packet) bool
+	// overhear takes each RTP packet that Pion has decrypted, before Pion queues
+	// it; nil if nobody listens.
+	overhear func(packet []byte)
 
 	rtp, rtcp atomic.Int32 // buffers in use
 	reported  sync.Once
@@ -50,10 +53,11 @@ func (s *sources) newBuffer(kind packetio.BufferPacketType, ssrc uint32) io.Read
 		i.full = s.count(&s.rtcp, maxRTCPSources)
 		return i
 	}
-	b := &sourceBuffer{Buffer: packetio.NewBuffer(), used: &s.rtp}
+	b := &sourceBuffer{Buffer: packetio.NewBuffer(), used: &s.rtp, overhear: s.overhear}
 	b.SetLimitSize(maxRTPBuffer)
 	if s.count(&s.rtp, s.maxRTP) {
 		b.SetLimitSize(1) // takes nothing
+		b.overhear = nil
 	}
 	return b
 }
@@ -136,8 +140,17 @@ func (i *rtcpInlet) Close() error {
 type sourceBuffer struct {
 	*packetio.Buffer
 
-	used *atomic.Int32
-	once sync.Once
+	used     *atomic.Int32
+	overhear func(packet []byte) // or nil
+	once     sync.Once
+}
+
+// Write implements io.Writer.
+func (b *sourceBuffer) Write(packet []byte) (int, error) {
+	if b.overhear != nil {
+		b.overhear(packet)
+	}
+	return b.Buffer.Write(packet)
 }
 
 // Close implements io.Closer.

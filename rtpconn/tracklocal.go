@@ -53,6 +53,9 @@ func (l *trackLocal) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters
 			down := l.track.down
 			out := &laneEgress{stream: c.WriteStream(), lane: &down.lane, ssrc: ssrc, first: down.begun}
 			l.track.bind(out, ssrc, uint8(parameters.PayloadType))
+			l.track.setExtensions(c.HeaderExtensions())
+			l.bindRedundancy(c, uint8(parameters.PayloadType))
+			l.bindRepair(c, uint8(parameters.PayloadType))
 			return parameters, nil
 		}
 	}

@@ -42,7 +42,8 @@ type Up struct {
 	ssrc      uint32 // ours, in reports and feedback
 	clock     *jitter.StreamClock
 
-	ingress ingress
+	ingress   ingress
+	transport transportFeedback
 
 	wake   chan struct{} // makes the feedback goroutine look for work
 	change atomic.Bool   // Events.Changed is due
@@ -80,7 +81,7 @@ func (e *Engine) NewUp(c UpConfig) (*Up, error) {
 	}
 	u.tracks.Store(&trackList{})
 	u.ingress.up = u
-	if err := u.open(e, upKey(u.codecs), c.Events, cmp.Or(c.Log, e.options.Log), u.hear); err != nil {
+	if err := u.open(e, upKey(u.codecs), c.Events, cmp.Or(c.Log, e.options.Log), u.hear, u.ingress.overhear); err != nil {
 		return nil, err
 	}
 	u.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(u.onPair)

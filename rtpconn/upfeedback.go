@@ -55,6 +55,7 @@ func (u *Up) feedbackLoop() {
 				next = min(next, change)
 			}
 		}
+		next = min(next, u.reportTransport(now))
 		for _, t := range u.tracks.Load().own {
 			next = min(next, t.ask(now))
 		}

@@ -76,6 +76,8 @@ func (u *Up) negotiate(offer string) (answer string, changed bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
+	u.ingress.setExtensions(u.negotiatedExtensions())
+	u.transport.negotiate(understandTransport(accepted), u.ssrc)
 	local, err := u.pc.CreateAnswer(nil)
 	if err != nil {
 		return "", false, err
@@ -190,6 +192,23 @@ func (u *Up) preferCodecs(t *webrtc.RTPTransceiver, s section) ([]webrtc.RTPCode
 		return nil, nil
 	}
 	return common, t.SetCodecPreferences(common)
+}
+
+// understandTransport tells whether the publisher takes feedback on the transport,
+// which all sections have in common.
+func understandTransport(accepted []acceptedSection) bool {
+	return slices.ContainsFunc(accepted, func(s acceptedSection) bool {
+		return slices.ContainsFunc(s.payloads.entries, func(p payload) bool { return p.feedback.transport })
+	})
+}
+
+// negotiatedExtensions returns what the publisher's header extensions mean.
+func (u *Up) negotiatedExtensions() *extensionTable {
+	var negotiated [][]webrtc.RTPHeaderExtensionParameter
+	for _, t := range u.pc.GetTransceivers() {
+		negotiated = append(negotiated, t.Receiver().GetParameters().HeaderExtensions)
+	}
+	return newExtensionTable(negotiated...)
 }
 
 func (u *Up) codecNames() []string {

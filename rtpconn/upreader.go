@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"galene/codecs"
 	"galene/conn"
 	"galene/rtptime"
 	"galene/udpsocket"
@@ -27,12 +28,15 @@ func (u *Up) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	if t := receiver.RTPTransceiver(); t != nil {
 		mid = t.Mid()
 	}
+	if isRepair(remote, u.tracks.Load()) {
+		return // which overhear takes
+	}
 	t, replaced := u.adopt(remote, mid)
 	if t == nil {
 		u.log.Debug("unexpected track", "mid", mid, "rid", remote.RID())
 		return
 	}
-	in := &ingest{track: t}
+	in := &ingest{track: t, declared: uint32(remote.RtxSSRC())}
 	u.ingress.add(remote.SSRC(), in)
 	u.start("reader", func() {
 		defer u.ingress.remove(in)
@@ -84,7 +88,7 @@ func (l *trackList) unbound(remote *webrtc.TrackRemote) *upTrack {
 func (u *Up) read(remote *webrtc.TrackRemote, in *ingest) {
 	buffer := make([]byte, maxPacket)
 	for failures := 0; failures < maxReadErrors; {
-		n, _, err := remote.Read(buffer)
+		n, attributes, err := remote.Read(buffer)
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 			return
@@ -94,6 +98,9 @@ func (u *Up) read(remote *webrtc.TrackRemote, in *ingest) {
 			continue
 		}
 		failures = 0
+		if attributes.Get(webrtc.AttributeRtxSsrc) != nil {
+			continue // overhear has taken it
+		}
 		u.ingress.receive(in, buffer[:n])
 	}
 }
@@ -108,13 +115,20 @@ const maxPending = 32
 // ingest turns received packets into what sinks take. Who reads holds the lock of
 // the connection's ingress.
 type ingest struct {
-	track   *upTrack
-	source  sourceState
-	unwrap  rtptime.SequenceUnwrapper
-	current *payload // the codec of the packet before; nil at first
-	header  header
-	meta    packetMeta
-	pending []conn.Packet // what came in the present burst, for the sinks
+	track  *upTrack
+	source sourceState
+	repair sourceState // of retransmissions; no SSRC while none have come
+	// declared is the SSRC of retransmissions that a description declares, or 0.
+	declared uint32
+	newest   int64 // greatest sequence number so far; 0 before the first
+	unwrap   rtptime.SequenceUnwrapper
+	current  *payload // the codec of the packet before; nil at first
+	header   header
+	received received // by header extensions
+	// structure is what the track's dependency descriptors refer to.
+	structure codecs.Structure
+	meta      packetMeta
+	pending   []conn.Packet // what came in the present burst, for the sinks
 }
 
 // take takes the first n octets of the cache's buffer, whose header is in
@@ -125,22 +139,29 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	t := in.track
 	buffer := t.cache.Buffer()
 	h := &in.header
-	if n > len(buffer) || !h.unpad(buffer[:n]) || !in.setPayloadType(h.payloadType) {
+	if n > len(buffer) || !h.unpad(buffer[:n]) || !in.findPrimary(buffer) || !in.setPayloadType(h.payloadType) {
 		t.reject()
 		return false
 	}
-	sequence := in.unwrap.Unwrap(h.sequence)
+	sequence := in.extend(h)
+	in.received.read(buffer[:n], h, t.up.ingress.extensions)
+	t.up.noteTransport(in.received.transport, h.ssrc, true, now)
 
 	in.meta = packetMeta{
 		arrival:     now,
 		timestamp:   h.timestamp,
 		start:       uint16(h.start),
 		end:         uint16(h.end),
+		redundant:   uint16(h.redundant),
 		payloadType: h.payloadType,
 		marker:      h.marker,
+		extensions:  in.received.forwarded,
 	}
 	if h.start < h.end {
 		in.current.parse(buffer[h.start:h.end], h.marker, &in.meta.frame)
+		if len(in.received.descriptor) > 0 && t.kind == codecs.Video {
+			codecs.ParseDependencyDescriptor(in.received.descriptor, &in.structure, &in.meta.frame)
+		}
 	}
 	keyframe := in.meta.frame.Keyframe
 
@@ -157,6 +178,17 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	in.pending = in.pending[:len(in.pending)+1]
 	in.meta.describe(sequence, data, &in.pending[len(in.pending)-1])
 	return true
+}
+
+// extend returns the whole sequence number of a packet. Retransmissions say
+// nothing of where the track is; they come after it has begun.
+func (in *ingest) extend(h *header) int64 {
+	if behind := int64(int16(uint16(in.newest) - h.sequence)); h.restored && behind >= 0 {
+		return in.newest - behind
+	}
+	sequence := in.unwrap.Unwrap(h.sequence)
+	in.newest = max(in.newest, sequence)
+	return sequence
 }
 
 // makeRoom hands over what is pending before packet sequence could take the place
@@ -194,7 +226,7 @@ func (in *ingest) setPayloadType(payloadType uint8) bool {
 	if p == nil {
 		return false
 	}
-	in.current = p
+	in.current, in.structure = p, codecs.Structure{}
 	before := t.current.Swap(p)
 	if before.format == p.format {
 		return true
@@ -212,12 +244,14 @@ func (in *ingest) setPayloadType(payloadType uint8) bool {
 func (t *upTrack) account(sequence int64, h *header, n int, keyframe bool, now rtptime.Instant) {
 	t.rate.Add(n, now)
 	t.mu.Lock()
-	t.stats.Receive(sequence, h.timestamp, now)
+	if !h.restored {
+		t.stats.Receive(sequence, h.timestamp, now)
+	}
 	work := false
 	if t.current.Load().feedback.nack {
 		gap, fatal := t.losses.Received(sequence, int64(now))
 		work = gap > 0
-		if fatal && !t.sinks.empty() {
+		if fatal && t.kind == codecs.Video && !t.sinks.empty() {
 			work = t.keyframe.want() || work
 		}
 	}

@@ -29,8 +29,10 @@ type packetMeta struct {
 	arrival     rtptime.Instant
 	timestamp   uint32
 	start, end  uint16 // of the payload within the packet
+	redundant   uint16 // where the payload with redundancy begins, or 0
 	payloadType uint8
 	marker      bool
+	extensions  conn.Extensions
 	frame       codecs.Frame
 }
 
@@ -184,6 +186,11 @@ func (m *packetMeta) describe(sequence int64, packet []byte, p *conn.Packet) {
 		PaddingOnly: m.start == m.end,
 		Frame:       m.frame,
 		Payload:     packet[m.start:m.end:m.end],
+		Extensions:  m.extensions,
+		Header:      packet[:m.start:m.start],
+	}
+	if m.redundant > 0 {
+		p.Redundant = packet[m.redundant:m.end:m.end]
 	}
 }
 

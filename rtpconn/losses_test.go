@@ -1,0 +1,111 @@
+package rtpconn
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"galene/rtptime"
+)
+
+// newAudioAskedPC returns a client that understands requests for lost audio.
+func newAudioAskedPC(tb testing.TB) *webrtc.PeerConnection {
+	tb.Helper()
+	media := newPlainMedia(tb)
+	media.RegisterFeedback(webrtc.RTCPFeedback{Type: "nack"}, webrtc.RTPCodecTypeAudio)
+	return newRemotePCFrom(tb, media, func(*webrtc.SettingEngine) {})
+}
+
+func TestLostAudioIsAskedForTwiceAtMost(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	p := newPublisherOf(t, e, UpConfig{ID: "a"}, newAudioAskedPC(t))
+	voice, sender := p.add(webrtc.MimeTypeOpus, "audio", "stream")
+	p.connect()
+	requests := readRTCP(t, sender)
+	up := p.up.tracks.Load().own[0]
+	next := bindTrack(t, up, voice, opus, 65530)
+	lost := next
+	for n := lost + 1; n < lost+10; n++ {
+		if err := voice.WriteRTP(opus.packet(n, 65530, false)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := 0
+	deadline := time.After(time.Second)
+	for waiting := true; waiting; {
+		select {
+		case r := <-requests:
+			nack, ok := r.(*rtcp.TransportLayerNack)
+			if !ok {
+				continue
+			}
+			for _, pair := range nack.Nacks {
+				for _, sequence := range pair.PacketList() {
+					if sequence != uint16(65530+lost) {
+						t.Errorf("packet %d is asked for, which was not lost", sequence)
+					}
+					asked++
+				}
+			}
+		case <-deadline:
+			waiting = false
+		}
+	}
+	if asked < 1 || asked > 2 {
+		t.Errorf("lost audio was asked for %d times, want once or twice", asked)
+	}
+}
+
+// A loss that one packet shows, after which there is silence, is found by a timer.
+func TestLossBeforeSilenceIsAskedForInTime(t *testing.T) {
+	t.Parallel()
+	track := newBareUpTrack(t, "vp8")
+	in := &testIngest{ingest: ingest{track: track}}
+	now := rtptime.Now()
+	receive(in, vp8.raw(t, 1, 96, true), now)
+	receive(in, vp8.raw(t, 3, 96, false), now)
+	at, ok := track.losses.Next()
+	if wait := rtptime.Instant(at).Sub(now); !ok || wait > 40*time.Millisecond {
+		t.Errorf("the loss is asked for after %v, %v, want 40 ms at most", wait, ok)
+	}
+	select {
+	case <-track.up.wake:
+	default:
+		t.Error("the feedback goroutine is not told to set its timer")
+	}
+}
+
+func TestLossesAreForgottenAtTheNextKeyframe(t *testing.T) {
+	t.Parallel()
+	track := newBareUpTrack(t, "vp8")
+	in := &testIngest{ingest: ingest{track: track}}
+	receive(in, vp8.raw(t, 1, 96, true), epoch)
+	receive(in, vp8.raw(t, 5, 96, false), epoch)
+	if n := track.losses.Missing(); n != 3 {
+		t.Fatalf("%d packets missing, want 3", n)
+	}
+	receive(in, vp8.raw(t, 8, 96, true), epoch)
+	if n := track.losses.Missing(); n != 0 {
+		t.Errorf("%d packets missing after a keyframe, want none below it", n)
+	}
+}
+
+func TestTooManyLossesWantAKeyframe(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"vp8", "opus"} {
+		track := newBareUpTrack(t, name)
+		if err := track.AddSink(newCollector()); err != nil {
+			t.Fatal(err)
+		}
+		payloadType := track.Format().PayloadType
+		in := &testIngest{ingest: ingest{track: track}}
+		receive(in, vp8.raw(t, 1, payloadType, false), epoch)
+		receive(in, vp8.raw(t, 600, payloadType, false), epoch)
+		if n, want := track.losses.Missing(), name == "vp8"; n != 0 || track.keyframe.wanted != want {
+			t.Errorf("%s: %d missing, keyframe wanted: %v, want none and %v", name, n, track.keyframe.wanted, want)
+		}
+	}
+}
