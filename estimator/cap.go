@@ -1,10 +1,20 @@
 package estimator
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 const (
 	// minCap is the lowest rate to which subscribers hold a publisher's track.
 	minCap = 204_800
+
+	// minCeiling is the same for a track with nothing to leave out, whose publisher knows
+	// by itself what its own network bears.
+	minCeiling = 300_000
+
+	// idleCeiling is what a track may have that nobody takes.
+	idleCeiling = 100_000
 
 	// LowEncodingRate is what the lowest encoding of a simulcast, the one whose rid is "l",
 	// is permitted whatever its subscribers say.
@@ -36,6 +46,23 @@ func Cap(allowed []uint64, spatial, temporal uint8) uint64 {
 		slowest <<= temporal
 	}
 	return min(slowest, fastest)
+}
+
+// Ceiling does what [Cap] does for publishers that find out by themselves what their own network
+// bears, by transport-wide feedback: to them the result is not an estimate, but the most that would be of use.
+//
+// What is layered, or one of several encodings, is of use as long as one subscriber can take all of it; who cannot is sent less.
+// Of the others, a quarter of the subscribers at most is left behind, and never below 300000.
+// Without subscribers the result is 100000, and with [Unlimited] ones only, Unlimited. Ceiling sorts allowed.
+func Ceiling(allowed []uint64, layered bool) uint64 {
+	if len(allowed) == 0 {
+		return idleCeiling
+	}
+	slices.Sort(allowed)
+	if layered {
+		return max(allowed[len(allowed)-1], minCap)
+	}
+	return max(allowed[(len(allowed)-1)/4], minCeiling)
 }
 
 // Total returns the sum of rates, at most [MaxRate]: what a REMB for several tracks says.

@@ -17,6 +17,7 @@ func newBareUpTrack(tb testing.TB, name string) *upTrack {
 	tb.Helper()
 	formats, _ := codecs.Formats(name)
 	u := &Up{wake: make(chan struct{}, 1)}
+	u.tracks.Store(&trackList{})
 	u.log = discardLog()
 	p := newPayloads(nil)
 	p.entries = append(p.entries, payload{

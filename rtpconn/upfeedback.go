@@ -5,7 +5,6 @@ import (
 
 	"github.com/pion/rtcp"
 
-	"galene/estimator"
 	"galene/jitter"
 	"galene/nack"
 	"galene/packetcache"
@@ -44,6 +43,9 @@ func (u *Up) feedbackLoop() {
 			}
 			u.report(now)
 			report = now.Add(reportInterval)
+		}
+		if u.taken.Swap(false) {
+			u.sendREMB(now)
 		}
 		next := report
 		if u.change.Load() {
@@ -145,30 +147,16 @@ func (u *Up) sendKeyframeRequest(ssrc uint32, number uint8, understood feedback)
 func (u *Up) report(now rtptime.Instant) {
 	roundTrip := u.roundTrip()
 	report := &rtcp.ReceiverReport{SSRC: u.ssrc}
-	remb := &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: u.ssrc}
-	var rates []uint64
 	for _, t := range u.tracks.Load().own {
-		understood := t.current.Load().feedback
-		if understood.remb {
-			// An encoding that is not sent yet counts, or else the limit
-			// would keep the publisher from ever sending it.
-			rates = append(rates, t.permittedRate(now))
-		}
-		block, ok := t.report(now, roundTrip)
-		if !ok {
-			continue
-		}
-		report.Reports = append(report.Reports, block)
-		if understood.remb {
-			remb.SSRCs = append(remb.SSRCs, block.SSRC)
+		if block, ok := t.report(now, roundTrip); ok {
+			report.Reports = append(report.Reports, block)
 		}
 	}
 	if len(report.Reports) == 0 {
 		return
 	}
 	compound := []rtcp.Packet{report, u.description()}
-	if len(remb.SSRCs) > 0 {
-		remb.Bitrate = float32(estimator.Total(rates...))
+	if remb := u.remb(now); remb != nil {
 		compound = append(compound, remb)
 	}
 	_ = u.pc.WriteRTCP(compound)

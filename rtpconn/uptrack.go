@@ -147,7 +147,17 @@ func (t *upTrack) RID() string { return t.rid }
 func (t *upTrack) Format() codecs.Format { return t.current.Load().format }
 
 // AddSink implements conn.UpTrack.
-func (t *upTrack) AddSink(s conn.Sink) error { return t.sinks.add(s) }
+func (t *upTrack) AddSink(s conn.Sink) error {
+	idle := t.sinks.empty()
+	if err := t.sinks.add(s); err != nil {
+		return err
+	}
+	if idle {
+		t.up.taken.Store(true)
+		t.up.poke()
+	}
+	return nil
+}
 
 // RemoveSink implements conn.UpTrack.
 func (t *upTrack) RemoveSink(s conn.Sink) { t.sinks.remove(s) }
