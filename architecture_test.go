@@ -53,6 +53,7 @@ var floors = map[string]int{
 	"galenectl":        7,
 	"internal/depdesc": 8, // imported by tests only
 	"internal/testkit": 8, // imported by tests only
+	"internal/netsim":  8, // imported by tests only
 	"internal/bench":   8, // a program
 }
 
