@@ -26,7 +26,7 @@ type Options struct {
 	Out, In Conditions
 	// Lose, if not nil, sees each packet before it travels, and tells whether it is lost,
 	// whatever the conditions are. It must not keep or change the packet, and must
-	// return soon. It is called from two goroutines, one for each direction.
+	// return soon. It is called from any goroutine.
 	Lose func(d Direction, packet []byte) bool
 }
 

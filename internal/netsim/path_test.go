@@ -176,7 +176,9 @@ func TestRateIsLimitedAndTheQueueBounded(t *testing.T) {
 func TestSeedDecides(t *testing.T) {
 	t.Parallel()
 	c := Conditions{Loss: 0.2, Burst: 3, Jitter: time.Second, Reorder: 0.1, ReorderDelay: time.Second, Duplicate: 0.1}
-	run := func(seed uint64, c Conditions) []time.Duration { return pass(NewPath(seed, c), 2000, 10, time.Millisecond) }
+	run := func(seed uint64, c Conditions) []time.Duration {
+		return pass(NewPath(seed, c), 2000, 10, time.Millisecond)
+	}
 	differ := func(a, b []time.Duration) (n int) {
 		for i := range a {
 			if a[i] != b[i] {

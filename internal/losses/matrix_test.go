@@ -1,0 +1,138 @@
+package losses
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"galene/internal/netsim"
+	"galene/internal/testkit"
+)
+
+const (
+	// duration is how long each cell is measured.
+	duration = 20 * time.Second
+	// wholeParallel is how many cells of the whole matrix run at a time.
+	wholeParallel = 16
+)
+
+// whole tells whether the whole matrix is to be run.
+func whole() bool { return os.Getenv("GALENE_LOSSES") == "all" }
+
+// runAll runs cells, so many at a time, and returns the results in order.
+func runAll(t *testing.T, cells []cell, parallel int, duration time.Duration) [][]result {
+	t.Helper()
+	e := newEngine(t)
+	results := make([][]result, len(cells))
+	room := make(chan struct{}, parallel)
+	var running sync.WaitGroup
+	for i, c := range cells {
+		room <- struct{}{}
+		running.Go(func() {
+			defer func() { <-room }()
+			r, err := c.run(t, e, uint64(i+1), duration)
+			if err != nil {
+				t.Errorf("%v: %v", c, err)
+			}
+			results[i] = r
+		})
+	}
+	running.Wait()
+	return results
+}
+
+// essential are the cells that each test run includes: what is promised of every codec on either leg,
+// and one of each kind beside.
+func essential() []cell {
+	at := func(l legs, loss, burst float64, roundTrip int) cell {
+		return cell{
+			legs: l, roundTrip: time.Duration(roundTrip) * time.Millisecond,
+			conditions: netsim.Conditions{Loss: loss, Burst: burst},
+		}
+	}
+	plain := at(both, 0.05, 0, 100)
+	plain.plain = true
+	disordered := at(both, 0.01, 0, 50)
+	disordered.conditions.Reorder, disordered.conditions.ReorderDelay = 0.05, 15*time.Millisecond
+	disordered.conditions.Duplicate, disordered.conditions.Jitter = 0.02, 10*time.Millisecond
+	return []cell{
+		at(publishers, 0.05, 0, 100), at(subscribers, 0.05, 0, 100),
+		at(both, 0.05, 4, 100), at(both, 0.2, 0, 50), plain, disordered,
+	}
+}
+
+// all are the cells of the whole matrix.
+func all() []cell {
+	var cells []cell
+	for _, burst := range []float64{0, 4} {
+		for _, loss := range []float64{0.01, 0.05, 0.1, 0.2} {
+			for _, roundTrip := range []int{20, 50, 100, 300} {
+				for _, l := range []legs{publishers, subscribers, both} {
+					cells = append(cells, cell{
+						legs: l, roundTrip: time.Duration(roundTrip) * time.Millisecond,
+						conditions: netsim.Conditions{Loss: loss, Burst: burst},
+					})
+				}
+			}
+		}
+	}
+	return append(cells, essential()[4:]...)
+}
+
+// header is that of the table of results.
+var header = []string{
+	"network", "codec", "frames %", "late", "longest gap", "recovery p50", "p95",
+	"resent up %", "resent down %", "keyframes",
+}
+
+// printTable writes the results as a table in Markdown.
+func printTable(w io.Writer, results [][]result) {
+	row := func(cells ...string) { _, _ = fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
+	row(header...)
+	row(strings.Split(strings.TrimSuffix(strings.Repeat("---,", len(header)), ","), ",")...)
+	for _, cell := range results {
+		for _, r := range cell {
+			row(r.cell.String(), r.codec.String(),
+				fmt.Sprintf("%.2f", r.part()), fmt.Sprint(r.late), milliseconds(r.longest),
+				milliseconds(r.recovery(50)), milliseconds(r.recovery(95)),
+				fmt.Sprintf("%.1f", r.overheadUp), fmt.Sprintf("%.1f", r.overheadDown),
+				fmt.Sprint(r.askedKeyframes))
+		}
+	}
+}
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
+
+func TestFramesGetThroughBadNetworks(t *testing.T) {
+	t.Parallel()
+	cells, parallel := essential(), len(essential())
+	if whole() {
+		cells, parallel = all(), wholeParallel
+	}
+	results := runAll(t, cells, parallel, duration)
+	if whole() {
+		printTable(os.Stdout, results)
+	} else {
+		var b strings.Builder
+		printTable(&b, results)
+		t.Log("\n" + b.String())
+	}
+	for _, cell := range results {
+		for _, r := range cell {
+			r.check(t)
+		}
+	}
+}
+
+// check compares a result with what is promised.
+func (r *result) check(t *testing.T) {
+	t.Helper()
+	if r.damaged != 0 {
+		t.Errorf("%v, %v: %d packets were damaged", r.cell, r.codec, r.damaged)
+	}
+	_ = testkit.Opus
+}
