@@ -78,6 +78,55 @@ func TestLossBeforeSilenceIsAskedForInTime(t *testing.T) {
 	}
 }
 
+// That the last packet of a frame is lost is found by a timer, and not by the next frame only.
+func TestLostEndOfAFrameIsAskedForInTime(t *testing.T) {
+	t.Parallel()
+	within := func(n uint32) []byte {
+		raw := vp8.raw(t, n, 96, false)
+		raw[1] &^= rtpMarkerBit
+		return raw
+	}
+	track := newBareUpTrack(t, "vp8")
+	in := &testIngest{ingest: ingest{track: track}}
+	now := rtptime.Now()
+	woken := func() bool {
+		select {
+		case <-track.up.wake:
+			return true
+		default:
+			return false
+		}
+	}
+	track.up.awake.Store(int64(now.Add(time.Second)))
+	receive(in, within(1), now)
+	if _, ok := track.losses.Next(); ok {
+		t.Error("something is asked for of a sender that marks no ends of frames")
+	}
+	receive(in, vp8.raw(t, 2, 96, false), now)
+	receive(in, within(3), now)
+	at, ok := track.losses.Next()
+	if wait := rtptime.Instant(at).Sub(now); !ok || wait > 40*time.Millisecond {
+		t.Errorf("the end of a frame is asked for after %v, %v, want 40 ms at most", wait, ok)
+	}
+	if !woken() {
+		t.Error("the feedback goroutine is not told to set its timer")
+	}
+	track.up.awake.Store(at)
+	receive(in, within(4), now)
+	if woken() {
+		t.Error("the feedback goroutine is told of a packet although its timer is set")
+	}
+	receive(in, vp8.raw(t, 5, 96, false), now)
+	if _, ok := track.losses.Next(); ok {
+		t.Error("something is asked for of a frame that is complete")
+	}
+	padding := within(6)[:rtpFixedHeader]
+	receive(in, padding, now)
+	if _, ok := track.losses.Next(); ok {
+		t.Error("something is asked for after padding")
+	}
+}
+
 func TestLossesAreForgottenAtTheNextKeyframe(t *testing.T) {
 	t.Parallel()
 	track := newBareUpTrack(t, "vp8")

@@ -1,6 +1,7 @@
 package rtpconn
 
 import (
+	"math"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -37,6 +38,7 @@ func (u *Up) feedbackLoop() {
 		case <-u.wake:
 		case <-timer.C:
 		}
+		u.awake.Store(math.MaxInt64) // what comes up meanwhile may be overlooked
 		now := rtptime.Now()
 		if now >= report {
 			if u.lane.wanting(u.pc) {
@@ -59,6 +61,7 @@ func (u *Up) feedbackLoop() {
 		for _, t := range u.tracks.Load().own {
 			next = min(next, t.ask(now))
 		}
+		u.awake.Store(int64(next))
 		timer.Reset(max(next.Sub(now), time.Millisecond))
 	}
 }

@@ -17,7 +17,7 @@ const (
 	// duration is how long each cell is measured.
 	duration = 20 * time.Second
 	// wholeParallel is how many cells of the whole matrix run at a time.
-	wholeParallel = 16
+	wholeParallel = 24
 )
 
 // whole tells whether the whole matrix is to be run.
