@@ -55,9 +55,10 @@ type downTrack struct {
 	target  *feed // what is switched to at its next keyframe, or nil
 	stale   *feed // what is to be removed from its track, or nil
 
-	selector *layers.Selector // chooses among current's layers; nil for audio
-	scratch  []byte           // where payloads are rewritten; nil until one is
-	ladder   ladder           // what may be sent, and what of it is
+	selector   *layers.Selector // chooses among current's layers; nil for audio
+	scratch    []byte           // where payloads are rewritten; nil until one is
+	descriptor []byte           // where dependency descriptors are
+	ladder     ladder           // what may be sent, and what of it is
 
 	sources    [sourceHistory]source // by source number modulo their count
 	sourceID   uint8                 // of the present source
@@ -254,7 +255,7 @@ func (d *downTrack) sendChanged(way egress, from uint8, sequence uint16, timesta
 		payload = d.scratch
 		codecs.Renumber(payload, &p.Frame, change.Renumbering)
 	}
-	d.extend(p, from)
+	d.extend(p, from, change)
 	d.sendTo(way, sequence, timestamp, change.Marker, payload, out)
 }
 

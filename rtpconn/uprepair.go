@@ -44,7 +44,7 @@ func (g *ingress) receiveRepair(b []byte, h *header, out *udpsocket.Batch) bool 
 		in.take(in.header.end, now, out)
 	} else {
 		in.received.read(in.track.cache.Buffer()[:n], h, g.extensions)
-		g.up.noteTransport(in.received.transport, h.ssrc, now) // probes count
+		g.up.noteTransport(in.received.transport, h.ssrc, false, now) // probes count
 	}
 	return index%pionStride != 0 // as with tracks
 }
@@ -63,8 +63,9 @@ func (g *ingress) overhear(packet []byte) {
 	now := rtptime.Now()
 	var said received
 	said.read(packet, &h, g.extensions)
-	g.up.noteTransport(said.transport, h.ssrc, now)
-	if g.find(h.ssrc) != nil {
+	isTrack := g.find(h.ssrc) != nil
+	g.up.noteTransport(said.transport, h.ssrc, isTrack, now)
+	if isTrack {
 		return
 	}
 	in := g.repaired(packet, &h)
