@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,6 +88,8 @@ type result struct {
 	// what the server asked the publisher for
 	askedPackets, askedKeyframes int64
 	media, resentUp, resentDown  int // packets
+	// stalled is for how long the machine did nothing at most.
+	stalled time.Duration
 }
 
 // newEngine returns a server on the loopback interface.
@@ -189,6 +192,8 @@ func (c cell) run(t *testing.T, e *rtpconn.Engine, seed uint64, duration time.Du
 		return nil, err
 	}
 	time.Sleep(settling)
+	beat := startHeartbeat()
+	defer beat.end()
 	s.impair(c.conditions)
 	s.publisher.meter.forget()
 	s.subscriber.meter.forget()
@@ -216,9 +221,47 @@ func (c cell) run(t *testing.T, e *rtpconn.Engine, seed uint64, duration time.Du
 	time.Sleep(drain + 2*c.roundTrip)
 	results := make([]result, 0, len(last))
 	for i, track := range s.publisher.tracks {
-		results = append(results, s.result(track, first[i], last[i]))
+		r := s.result(track, first[i], last[i])
+		r.stalled = beat.end()
+		results = append(results, r)
 	}
 	return results, nil
+}
+
+// heartbeat finds out for how long the machine has no time for us.
+type heartbeat struct {
+	stop  sync.Once
+	ended chan struct{}
+	done  chan struct{} // closed when worst is set
+	worst time.Duration
+}
+
+// heartbeatInterval is how often it looks.
+const heartbeatInterval = 5 * time.Millisecond
+
+// startHeartbeat returns one that runs until it is ended.
+func startHeartbeat() *heartbeat {
+	h := &heartbeat{ended: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(h.done)
+		for {
+			before := time.Now()
+			select {
+			case <-time.After(heartbeatInterval):
+				h.worst = max(h.worst, time.Since(before)-heartbeatInterval)
+			case <-h.ended:
+				return
+			}
+		}
+	}()
+	return h
+}
+
+// end ends it and returns the longest stall. It may be called again.
+func (h *heartbeat) end() time.Duration {
+	h.stop.Do(func() { close(h.ended) })
+	<-h.done
+	return h.worst
 }
 
 // result says what came of a track's frames, from first to before last.
