@@ -77,6 +77,8 @@ func (t *Tracker) expire(now int64) {
 			kept = append(kept, h)
 		case h.created:
 			t.created--
+		default:
+			t.given++
 		}
 	}
 	clear(t.holes[len(kept):])

@@ -68,6 +68,7 @@ type Tracker struct {
 	newer   int64  // packets that were newer than all before them, as they arrived
 	holes   []hole // by sequence number
 	created int    // how many of them Want has created
+	given   int    // how many others were given up since GivenUp was called
 	tail    tail
 }
 
@@ -167,6 +168,14 @@ func (t *Tracker) Forget(below int64) {
 	i, _ := t.search(below)
 	t.remove(0, i)
 	t.floor = max(t.floor, below)
+}
+
+// GivenUp returns how many packets were given up, asked for in vain, since it was called last. Those that only
+// subscribers missed do not count.
+func (t *Tracker) GivenUp() int {
+	n := t.given
+	t.given = 0
+	return n
 }
 
 // Missing returns how many packets are missing and not given up.

@@ -501,3 +501,46 @@ func TestSlowSendersAreLeftAlone(t *testing.T) {
 		wantNext(t, tr, now+30*ms)
 	})
 }
+
+func TestPacketsGivenUpAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	fromEachBase(t, func(t *testing.T, tr *Tracker, base int64) {
+		t.Helper()
+		tr.Received(base, 0)
+		tr.Received(base+4, 0) // 1, 2 and 3 are missing
+		tr.Received(base+2, 5*ms)
+		tr.Want(base-7, 0) // which only a subscriber misses
+		for now := int64(0); now < 990; now += 10 {
+			tr.Due(now*ms, rtt, nil)
+			if n := tr.GivenUp(); n != 0 && now < 500 {
+				t.Fatalf("%d packets given up after %d ms", n, now)
+			} else if n != 0 && n != 2 {
+				t.Fatalf("%d packets given up, want 2", n)
+			} else if n == 2 {
+				return
+			}
+		}
+		tr.Due(1000*ms, rtt, nil)
+		if n := tr.GivenUp(); n != 2 {
+			t.Errorf("%d packets given up, want 2", n)
+		}
+		if n := tr.GivenUp(); n != 0 {
+			t.Errorf("%d packets given up, which were counted before", n)
+		}
+	})
+}
+
+func TestPacketsThatAreForgottenAreNotGivenUp(t *testing.T) {
+	t.Parallel()
+	fromEachBase(t, func(t *testing.T, tr *Tracker, base int64) {
+		t.Helper()
+		tr.Received(base, 0)
+		tr.Received(base+4, 0)
+		tr.Due(10*ms, rtt, nil)
+		tr.Forget(base + 4)
+		tr.Due(2000*ms, rtt, nil)
+		if n := tr.GivenUp(); n != 0 {
+			t.Errorf("%d packets given up that a keyframe has made useless", n)
+		}
+	})
+}

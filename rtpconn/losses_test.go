@@ -158,3 +158,50 @@ func TestTooManyLossesWantAKeyframe(t *testing.T) {
 		}
 	}
 }
+
+func TestKeyframeIsAskedForWhenALossIsGivenUp(t *testing.T) {
+	t.Parallel()
+	// vp8In returns a packet of VP8 in a temporal layer (RFC 7741 §4.2).
+	vp8In := func(n uint32, layer byte) []byte {
+		p := vp8.packet(n, 0, n == 1)
+		p.PayloadType = 96
+		p.Payload = append([]byte{0x90, 0x20, layer << 6}, p.Payload[1:]...)
+		raw, err := p.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	tests := []struct {
+		name       string
+		watched    bool
+		layer      byte // of every other packet
+		wantAfter2 bool // whether a keyframe is wanted when the loss is two seconds old
+	}{
+		{"one layer", true, 0, true},
+		{"two layers, of which one may be missed", true, 1, false},
+		{"nobody watches", false, 0, false},
+	}
+	for _, tt := range tests {
+		track := newBareUpTrack(t, "vp8")
+		if tt.watched {
+			if err := track.AddSink(newCollector()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		in := &testIngest{ingest: ingest{track: track}}
+		now := rtptime.Now()
+		receive(in, vp8In(1, 0), now)
+		for n := uint32(3); n < 63; n++ { // 2 is missing
+			now = now.Add(33 * time.Millisecond)
+			receive(in, vp8In(n, tt.layer*byte(n%2)), now)
+			if n < 20 && track.keyframe.wanted {
+				t.Errorf("%s: a keyframe is wanted before packet %d", tt.name, n)
+			}
+			track.losses.Due(int64(now), 100*time.Millisecond, nil)
+		}
+		if got := track.keyframe.wanted; got != tt.wantAfter2 {
+			t.Errorf("%s: a keyframe is wanted: %v, want %v", tt.name, got, tt.wantAfter2)
+		}
+	}
+}

@@ -6,8 +6,10 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"galene/codecs"
 	"galene/estimator"
 	"galene/jitter"
+	"galene/layers"
 	"galene/nack"
 	"galene/packetcache"
 	"galene/rtptime"
@@ -89,6 +91,7 @@ func (t *upTrack) ask(now rtptime.Instant) (next rtptime.Instant) {
 	}
 	ssrc := uint32(t.bound.SSRC())
 	missing := t.losses.Due(int64(now), roundTrip, nil)
+	t.mendBroken(now)
 	keyframe := t.keyframe.due(now, roundTrip)
 	number := t.keyframe.number
 	if at, ok := t.losses.Next(); ok {
@@ -109,6 +112,17 @@ func (t *upTrack) ask(now rtptime.Instant) (next rtptime.Instant) {
 		t.up.sendKeyframeRequest(ssrc, number, understood)
 	}
 	return next
+}
+
+// mendBroken makes a keyframe wanted when something was lost for good, which keeps all subscribers from
+// decoding what follows: they would find out and ask, but much later. They can do without a frame of a layer
+// above the lowest. The caller holds the lock. It reports whether the request is news.
+func (t *upTrack) mendBroken(now rtptime.Instant) bool {
+	if t.losses.GivenUp() == 0 || t.kind != codecs.Video || t.sinks.empty() {
+		return false
+	}
+	_, highest := t.layerRates(now)
+	return highest == layers.Layer{} && t.keyframe.want()
 }
 
 // sendNACK asks for packets (RFC 4585 §6.2.1).

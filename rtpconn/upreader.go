@@ -268,6 +268,7 @@ func (t *upTrack) account(sequence int64, h *header, n int, keyframe, continues 
 		if fatal && t.kind == codecs.Video && !t.sinks.empty() {
 			work = t.keyframe.want() || work
 		}
+		work = t.mendBroken(now) || work
 	}
 	if keyframe {
 		t.keyframe.received()
