@@ -68,6 +68,7 @@ type Tracker struct {
 	newer   int64  // packets that were newer than all before them, as they arrived
 	holes   []hole // by sequence number
 	created int    // how many of them Want has created
+	room    int    // MaxHoles, or fewer
 	given   int    // how many others were given up since GivenUp was called
 	tail    tail
 }
@@ -84,8 +85,14 @@ type tail struct {
 
 // New returns a tracker that has seen no packet yet.
 func New(config Config) *Tracker {
-	return &Tracker{config: config.withDefaults()}
+	c := config.withDefaults()
+	return &Tracker{config: c, room: c.MaxHoles}
 }
+
+// SetRoom says how many packets the receiver can hold, from now on: there is no use in asking for those that
+// it would have no place for when they come. More missing packets than three quarters of that, which leaves the
+// rest for what arrives meanwhile, are as bad as more than MaxHoles.
+func (t *Tracker) SetRoom(packets int) { t.room = min(t.config.MaxHoles, packets*3/4) }
 
 // Received takes note that packet seq, an unwrapped sequence number, arrived at now. gap is the number of
 // packets found missing by that. fatal says that there are too many now: all are forgotten, and
@@ -109,7 +116,7 @@ func (t *Tracker) Received(seq, now int64) (gap int, fatal bool) {
 	t.newest = seq
 	t.newer++
 	gap = int(max(seq-first, 0))
-	if gap > t.config.MaxHoles-(len(t.holes)-t.created) {
+	if gap > t.room-(len(t.holes)-t.created) {
 		t.Forget(seq)
 		return gap, true
 	}

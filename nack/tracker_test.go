@@ -544,3 +544,22 @@ func TestPacketsThatAreForgottenAreNotGivenUp(t *testing.T) {
 		}
 	})
 }
+
+func TestMoreIsMissingThanThereIsRoomFor(t *testing.T) {
+	t.Parallel()
+	fromEachBase(t, func(t *testing.T, tr *Tracker, base int64) {
+		t.Helper()
+		tr.Received(base, 0)
+		tr.SetRoom(128)
+		if gap, fatal := tr.Received(base+97, 0); gap != 96 || fatal {
+			t.Errorf("a gap of %d is fatal: %v, want one of 96 that is not", gap, fatal)
+		}
+		if _, fatal := tr.Received(base+99, 0); !fatal || tr.Missing() != 0 {
+			t.Errorf("one more is fatal: %v, and %d packets are missing; want true and none", fatal, tr.Missing())
+		}
+		tr.SetRoom(4096)
+		if gap, fatal := tr.Received(base+600, 0); gap != 500 || fatal {
+			t.Errorf("a gap of %d is fatal: %v, want one of 500 that is not", gap, fatal)
+		}
+	})
+}

@@ -142,8 +142,10 @@ func TestLossesAreForgottenAtTheNextKeyframe(t *testing.T) {
 	}
 }
 
+// Too many are those, too, that the cache could not hold if they came.
 func TestTooManyLossesWantAKeyframe(t *testing.T) {
 	t.Parallel()
+	const last = initialVideoCache
 	for _, name := range []string{"vp8", "opus"} {
 		track := newBareUpTrack(t, name)
 		if err := track.AddSink(newCollector()); err != nil {
@@ -152,7 +154,7 @@ func TestTooManyLossesWantAKeyframe(t *testing.T) {
 		payloadType := track.Format().PayloadType
 		in := &testIngest{ingest: ingest{track: track}}
 		receive(in, vp8.raw(t, 1, payloadType, false), epoch)
-		receive(in, vp8.raw(t, 600, payloadType, false), epoch)
+		receive(in, vp8.raw(t, last, payloadType, false), epoch)
 		if n, want := track.losses.Missing(), name == "vp8"; n != 0 || track.keyframe.wanted != want {
 			t.Errorf("%s: %d missing, keyframe wanted: %v, want none and %v", name, n, track.keyframe.wanted, want)
 		}

@@ -205,7 +205,15 @@ func (in *ingest) makeRoom(sequence int64, out *udpsocket.Batch) {
 	}
 	if capacity := int(in.track.capacity.Load()); capacity != cache.Len() {
 		cache.Resize(capacity)
+		in.track.setRoom()
 	}
+}
+
+// setRoom tells what asks for losses how much can come back.
+func (t *upTrack) setRoom() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.losses.SetRoom(t.cache.Len())
 }
 
 // flush hands what is pending to the sinks.

@@ -121,11 +121,11 @@ var errTime = errors.New("not in time")
 
 // open connects a cell and waits until media flows. The caller closes the stage, even if there
 // is an error.
-func (c cell) open(t *testing.T, e *rtpconn.Engine, seed uint64, lose func(packet []byte) bool) (*stage, error) {
+func (c cell) open(t *testing.T, e *rtpconn.Engine, seed uint64, special special) (*stage, error) {
 	t.Helper()
 	s := &stage{cell: c}
 	begun := time.Now()
-	up := leg{repair: !c.plain, seed: seed, lose: lose}
+	up := leg{repair: !c.plain, seed: seed, special: special}
 	down := leg{repair: !c.plain, seed: seed + 1<<32}
 	if c.legs&publishers != 0 {
 		up.roundTrip = c.roundTrip
@@ -186,7 +186,7 @@ func (s *stage) impair(c netsim.Conditions) {
 // run runs a cell and measures for a time.
 func (c cell) run(t *testing.T, e *rtpconn.Engine, seed uint64, duration time.Duration) ([]result, error) {
 	t.Helper()
-	s, err := c.open(t, e, seed, nil)
+	s, err := c.open(t, e, seed, special{})
 	defer s.close()
 	if err != nil {
 		return nil, err
@@ -195,15 +195,8 @@ func (c cell) run(t *testing.T, e *rtpconn.Engine, seed uint64, duration time.Du
 	beat := startHeartbeat()
 	defer beat.end()
 	s.impair(c.conditions)
-	s.publisher.meter.forget()
-	s.subscriber.meter.forget()
-	first := make([]uint32, len(s.publisher.tracks))
-	for i, track := range s.publisher.tracks {
-		first[i] = track.frames()
-		track.requested.Store(0)
-		track.keyframes.Store(0)
-		s.subscriber.track(track.source.Codec()).forget()
-	}
+	s.forget()
+	first := s.frames()
 	if c.outage > 0 {
 		time.Sleep((duration - c.outage) / 2)
 		s.impair(netsim.Conditions{Loss: 1})
@@ -213,10 +206,7 @@ func (c cell) run(t *testing.T, e *rtpconn.Engine, seed uint64, duration time.Du
 	} else {
 		time.Sleep(duration)
 	}
-	var last []uint32
-	for _, track := range s.publisher.tracks {
-		last = append(last, track.frames())
-	}
+	last := s.frames()
 	s.impair(netsim.Conditions{})
 	time.Sleep(drain + 2*c.roundTrip)
 	results := make([]result, 0, len(last))
@@ -262,6 +252,25 @@ func (h *heartbeat) end() time.Duration {
 	h.stop.Do(func() { close(h.ended) })
 	<-h.done
 	return h.worst
+}
+
+// forget begins all books anew.
+func (s *stage) forget() {
+	s.publisher.meter.forget()
+	s.subscriber.meter.forget()
+	for _, track := range s.publisher.tracks {
+		track.requested.Store(0)
+		track.keyframes.Store(0)
+		s.subscriber.track(track.source.Codec()).forget()
+	}
+}
+
+// frames returns how many frames of each track have been sent.
+func (s *stage) frames() (counts []uint32) {
+	for _, track := range s.publisher.tracks {
+		counts = append(counts, track.frames())
+	}
+	return counts
 }
 
 // result says what came of a track's frames, from first to before last.

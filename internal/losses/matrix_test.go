@@ -102,7 +102,7 @@ func all() []cell {
 
 // header is that of the table of results.
 var header = []string{
-	"network", "codec", "frames %", "late", "longest gap", "recovery p50", "p95",
+	"network", "codec", "frames %", "in time %", "longest gap", "recovery p50", "p95",
 	"resent up %", "resent down %", "keyframes", "stalled",
 }
 
@@ -114,7 +114,8 @@ func printTable(w io.Writer, results [][]result) {
 	for _, cell := range results {
 		for _, r := range cell {
 			row(r.cell.String(), r.codec.String(),
-				fmt.Sprintf("%.2f", r.part()), fmt.Sprint(r.late), milliseconds(r.longest),
+				fmt.Sprintf("%.2f", r.percent(r.inTime+r.late)), fmt.Sprintf("%.2f", r.percent(r.inTime)),
+				milliseconds(r.longest),
 				milliseconds(r.recovery(50)), milliseconds(r.recovery(95)),
 				fmt.Sprintf("%.1f", r.overheadUp), fmt.Sprintf("%.1f", r.overheadDown),
 				fmt.Sprint(r.askedKeyframes), milliseconds(r.stalled))

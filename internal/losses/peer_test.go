@@ -82,8 +82,15 @@ type leg struct {
 	seed      uint64
 	media     netsim.Direction // in which its media goes
 	roundTrip time.Duration
+	special
+}
+
+// special is what only some cells have.
+type special struct {
 	// lose, if not nil, loses packets of the media's direction.
 	lose func(packet []byte) bool
+	// interval is the time between video frames, if it is not the usual one.
+	interval time.Duration
 }
 
 // newPeer returns a connection with interceptors. Its network delays, and loses nothing yet.

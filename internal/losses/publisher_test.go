@@ -59,7 +59,7 @@ func newPublisher(t *testing.T, e *rtpconn.Engine, l leg, begun time.Time) (*pub
 		return nil, err
 	}
 	for _, codec := range testkit.Codecs() {
-		if err := p.add(codec, l.repair); err != nil {
+		if err := p.add(codec, l); err != nil {
 			return p, fmt.Errorf("%v: %w", codec, err)
 		}
 	}
@@ -86,9 +86,9 @@ func newPublisher(t *testing.T, e *rtpconn.Engine, l leg, begun time.Time) (*pub
 }
 
 // add adds a track.
-func (p *publisher) add(codec testkit.Codec, repair bool) error {
+func (p *publisher) add(codec testkit.Codec, l leg) error {
 	name := codec.String()
-	formats := parameters(codec, repair)
+	formats := parameters(codec, l.repair)
 	local, err := webrtc.NewTrackLocalStaticRTP(formats[0].RTPCodecCapability, name, "stream")
 	if err != nil {
 		return err
@@ -104,6 +104,9 @@ func (p *publisher) add(codec testkit.Codec, repair bool) error {
 	t := &outTrack{
 		source: testkit.NewSource(testkit.SourceOptions{Codec: codec, Packets: framePackets, Sequence: 65000}),
 		local:  local, sender: transceiver.Sender(), interval: codec.FrameDuration(),
+	}
+	if codec != testkit.Opus && l.interval != 0 {
+		t.interval = l.interval
 	}
 	p.tracks = append(p.tracks, t)
 	p.running.Go(t.heed)
@@ -173,6 +176,9 @@ func (t *outTrack) times(first, end uint32) []time.Duration {
 	defer t.mu.Unlock()
 	return t.sent[first:end:end]
 }
+
+// now is the time.
+func (p *publisher) now() time.Duration { return time.Since(p.begun) }
 
 // sources returns the track's SSRC, and that of its retransmissions.
 func (t *outTrack) sources() (ssrc, repair uint32) {

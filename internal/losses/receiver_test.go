@@ -58,6 +58,7 @@ type hole struct {
 // frame is what has come of a frame.
 type frame struct {
 	have     uint64 // packets, a bit each
+	first    int64  // sequence number that came, the least
 	keyframe bool
 }
 
@@ -75,7 +76,7 @@ func newReceiver(codec testkit.Codec, packets int) *receiver {
 func (r *receiver) receive(sequence uint16, payload []byte, now time.Duration) (gap bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	gap = r.note(sequence, now)
+	number, gap := r.note(sequence, now)
 	content, err := testkit.ParseContent(payload)
 	if err != nil {
 		r.damaged++
@@ -89,9 +90,10 @@ func (r *receiver) receive(sequence uint16, payload []byte, now time.Duration) (
 	}
 	f := r.frames[content.Frame]
 	if f == nil {
-		f = &frame{keyframe: content.Keyframe}
+		f = &frame{keyframe: content.Keyframe, first: number}
 		r.frames[content.Frame] = f
 	}
+	f.first = min(f.first, number)
 	f.have |= 1 << (content.Index % uint64(r.packets))
 	if r.complete(f) {
 		r.decode(content.Frame, now)
@@ -99,13 +101,13 @@ func (r *receiver) receive(sequence uint16, payload []byte, now time.Duration) (
 	return gap
 }
 
-// note takes note that a packet came.
-func (r *receiver) note(sequence uint16, now time.Duration) (gap bool) {
+// note takes note that a packet came, and returns its whole number.
+func (r *receiver) note(sequence uint16, now time.Duration) (number int64, gap bool) {
 	if !r.started {
-		r.started, r.highest = true, int64(sequence)+1<<16
-		return false
+		r.started, r.highest, r.last = true, int64(sequence)+1<<16, now
+		return r.highest, false
 	}
-	number := r.highest + int64(int16(sequence-uint16(r.highest)))
+	number = r.highest + int64(int16(sequence-uint16(r.highest)))
 	if number <= r.highest {
 		if h := r.missing[number]; h != nil {
 			delete(r.missing, number)
@@ -113,14 +115,14 @@ func (r *receiver) note(sequence uint16, now time.Duration) (gap bool) {
 				r.recoveries = append(r.recoveries, now-h.since)
 			}
 		}
-		return false
+		return number, false
 	}
 	for n := r.highest + 1; n < number; n++ {
 		r.missing[n] = &hole{since: now}
 		gap = true
 	}
 	r.highest = number
-	return gap
+	return number, gap
 }
 
 // complete tells whether all of a frame has come.
@@ -137,6 +139,9 @@ func (r *receiver) decode(number uint32, now time.Duration) {
 	for f != nil && r.complete(f) {
 		r.at[number], r.last, r.decodable = now, now, true
 		r.decoded = max(r.decoded, number)
+		if f.keyframe && !r.audio {
+			r.skip(f.first)
+		}
 		delete(r.frames, number)
 		number++
 		f = r.frames[number]
@@ -146,6 +151,15 @@ func (r *receiver) decode(number uint32, now time.Duration) {
 			if n <= r.decoded {
 				delete(r.frames, n)
 			}
+		}
+	}
+}
+
+// skip stops asking for what came before a packet.
+func (r *receiver) skip(first int64) {
+	for n := range r.missing {
+		if n < first {
+			delete(r.missing, n)
 		}
 	}
 }
@@ -243,8 +257,8 @@ func (r *receiver) outcome(first uint32, sent []time.Duration, deadline time.Dur
 	return o
 }
 
-// part returns how many of the frames came in time, in per cent.
-func (o *outcome) part() float64 { return 100 * float64(o.inTime) / float64(max(o.sent, 1)) }
+// percent returns what part of the frames so many are.
+func (o *outcome) percent(frames int) float64 { return 100 * float64(frames) / float64(max(o.sent, 1)) }
 
 // recovery returns the time within which so many per cent of the packets came that were asked for.
 func (o *outcome) recovery(percentile int) time.Duration {
