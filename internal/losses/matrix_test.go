@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"galene/internal/netsim"
-	"galene/internal/testkit"
 )
 
 const (
@@ -136,18 +135,13 @@ func TestFramesGetThroughBadNetworks(t *testing.T) {
 		printTable(&b, results)
 		t.Log("\n" + b.String())
 	}
+	judged := false
 	for _, cell := range results {
 		for _, r := range cell {
-			r.check(t)
+			judged = r.check(t) || judged
 		}
 	}
-}
-
-// check compares a result with what is promised.
-func (r *result) check(t *testing.T) {
-	t.Helper()
-	if r.damaged != 0 {
-		t.Errorf("%v, %v: %d packets were damaged", r.cell, r.codec, r.damaged)
+	if !judged {
+		t.Skip("the machine is too busy for any result to mean anything")
 	}
-	_ = testkit.Opus
 }
