@@ -4,8 +4,10 @@ GO       ?= go
 LINT      = $(GO) tool -modfile=tools/go.mod golangci-lint
 # Executions per fuzz target. Given as a duration, go test may fail when it runs out.
 FUZZTIME ?= 4000x
+# Networks to be simulated: all, or those that match a regular expression.
+LOSSES   ?= all
 
-.PHONY: build demo test bench fmt clean vuln \
+.PHONY: build demo test bench losses fmt clean vuln \
 	check-format check-vet check-lint test-go cross fuzz \
 	coturn page-deps check-page lint-page test-page browser test-browser
 
@@ -89,6 +91,9 @@ fmt: page-deps ## format everything
 
 bench: ## what it costs, beside the limit (BENCHMARKS.md); BENCHFLAGS='-short' for a quick look
 	$(GO) run ./internal/bench $(BENCHFLAGS)
+
+losses: ## frames that get through bad networks, as a table in Markdown; LOSSES='^5 %.*100 ms' is a part of it
+	GALENE_LOSSES="$(LOSSES)" $(GO) test -count=1 -timeout=60m -run=TestFramesGetThroughBadNetworks ./internal/losses
 
 vuln: ## known vulnerabilities in what we depend on; needs its database
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...

@@ -55,6 +55,7 @@ var floors = map[string]int{
 	"internal/depdesc": 8, // imported by tests only
 	"internal/testkit": 8, // imported by tests only
 	"internal/testlog": 8, // imported by tests only
+	"internal/netsim":  8, // imported by tests only
 	"internal/bench":   8, // a program
 }
 

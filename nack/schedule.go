@@ -19,6 +19,10 @@ func (t *Tracker) Due(now int64, rtt time.Duration, dst []int64) []int64 {
 		h.next = now + int64(t.interval(rtt, h.tries))
 		h.tries++
 	}
+	if l := &t.tail; l.expected && l.asked == 0 && l.due <= now {
+		dst = append(dst, t.newest+1)
+		l.asked, l.retry, l.early = now, now+int64(t.interval(rtt, 0)), now+int64(rtt/2)
+	}
 	return dst
 }
 
@@ -34,6 +38,9 @@ func (t *Tracker) Next() (at int64, ok bool) {
 		if due-h.since < int64(t.config.MaxAge) && (!ok || due < at) {
 			at, ok = due, true
 		}
+	}
+	if t.tail.expected && t.tail.asked == 0 && (!ok || t.tail.due < at) {
+		at, ok = t.tail.due, true
 	}
 	return at, ok
 }
@@ -70,6 +77,8 @@ func (t *Tracker) expire(now int64) {
 			kept = append(kept, h)
 		case h.created:
 			t.created--
+		default:
+			t.given++
 		}
 	}
 	clear(t.holes[len(kept):])

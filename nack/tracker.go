@@ -17,6 +17,9 @@ const (
 	// is older is of no use any more.
 	maxWantDistance = 1024
 
+	// falseAlarm is for how long no tail is asked for once one has come by itself.
+	falseAlarm = time.Second
+
 	// wantedShare is which part of MaxHoles may come from [Tracker.Want] on top of
 	// MaxHoles, so that subscribers cannot drive the tracker to its limit.
 	wantedShare = 4
@@ -65,12 +68,31 @@ type Tracker struct {
 	newer   int64  // packets that were newer than all before them, as they arrived
 	holes   []hole // by sequence number
 	created int    // how many of them Want has created
+	room    int    // MaxHoles, or fewer
+	given   int    // how many others were given up since GivenUp was called
+	tail    tail
+}
+
+// tail is what is expected after the newest packet.
+type tail struct {
+	expected bool  // the newest packet is not the last of its frame
+	due      int64 // when the next one is asked for
+	asked    int64 // when it was; 0 if it was not
+	retry    int64 // when it may be asked for again
+	early    int64 // what comes before this cannot be the answer
+	quiet    int64 // until then nothing is asked for: the sender takes its time
 }
 
 // New returns a tracker that has seen no packet yet.
 func New(config Config) *Tracker {
-	return &Tracker{config: config.withDefaults()}
+	c := config.withDefaults()
+	return &Tracker{config: c, room: c.MaxHoles}
 }
+
+// SetRoom says how many packets the receiver can hold, from now on: there is no use in asking for those that
+// it would have no place for when they come. More missing packets than three quarters of that, which leaves the
+// rest for what arrives meanwhile, are as bad as more than MaxHoles.
+func (t *Tracker) SetRoom(packets int) { t.room = min(t.config.MaxHoles, packets*3/4) }
 
 // Received takes note that packet seq, an unwrapped sequence number, arrived at now. gap is the number of
 // packets found missing by that. fatal says that there are too many now: all are forgotten, and
@@ -89,17 +111,42 @@ func (t *Tracker) Received(seq, now int64) (gap int, fatal bool) {
 	}
 	t.expire(now)
 	first := max(t.newest+1, t.floor)
+	last := t.newest
+	tail := t.endTail(seq, now)
 	t.newest = seq
 	t.newer++
 	gap = int(max(seq-first, 0))
-	if gap > t.config.MaxHoles-(len(t.holes)-t.created) {
+	if gap > t.room-(len(t.holes)-t.created) {
 		t.Forget(seq)
 		return gap, true
 	}
 	for missing := first; missing < seq; missing++ {
-		t.holes = append(t.holes, hole{seq: missing, since: now, newer: t.newer})
+		h := hole{seq: missing, since: now, newer: t.newer}
+		if tail.asked > 0 && missing == last+1 {
+			h.since, h.next, h.tries = tail.asked, tail.retry, 1
+		}
+		t.holes = append(t.holes, h)
 	}
 	return gap, false
+}
+
+// Continues takes note that the newest packet, which arrived at now, is not the last of its frame. If
+// nothing newer comes within TailDelay the next one is asked for, once: nothing else would show that it is
+// lost before the next frame.
+func (t *Tracker) Continues(now int64) {
+	if t.started && !t.tail.expected && now >= t.tail.quiet {
+		t.tail.expected, t.tail.due = true, now+int64(max(t.config.TailDelay, t.config.FirstDelay))
+	}
+}
+
+// endTail expects nothing any more, since packet seq is newer than all others, and returns what was expected.
+func (t *Tracker) endTail(seq, now int64) tail {
+	before := t.tail
+	t.tail = tail{quiet: before.quiet}
+	if before.asked > 0 && seq == t.newest+1 && now < before.early {
+		t.tail.quiet = now + int64(falseAlarm)
+	}
+	return before
 }
 
 // Want takes note that a subscriber asked at now for packet seq, which is not in the cache. If it is known
@@ -128,6 +175,14 @@ func (t *Tracker) Forget(below int64) {
 	i, _ := t.search(below)
 	t.remove(0, i)
 	t.floor = max(t.floor, below)
+}
+
+// GivenUp returns how many packets were given up, asked for in vain, since it was called last. Those that only
+// subscribers missed do not count.
+func (t *Tracker) GivenUp() int {
+	n := t.given
+	t.given = 0
+	return n
 }
 
 // Missing returns how many packets are missing and not given up.

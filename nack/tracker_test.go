@@ -433,3 +433,133 @@ func BenchmarkReceivedWithLoss(b *testing.B) {
 		due = tr.Due(seq*ms, rtt, due[:0])
 	}
 }
+
+func TestEndOfFrameIsAskedForInTime(t *testing.T) {
+	t.Parallel()
+	fromEachBase(t, func(t *testing.T, tr *Tracker, base int64) {
+		t.Helper()
+		tr.Received(base, 0)
+		tr.Continues(0)
+		tr.Received(base+1, 2*ms)
+		wantNext(t, tr, -1) // the frame is complete
+		tr.Received(base+2, 33*ms)
+		tr.Continues(33 * ms)
+		wantNext(t, tr, 63*ms)
+		wantDue(t, tr, 62*ms, base)
+		wantDue(t, tr, 63*ms, base, 3)
+		wantNext(t, tr, -1)
+		wantDue(t, tr, 500*ms, base) // once: it may be that there is no more
+
+		// The next frame shows that there was. It counts as asked for.
+		tr.Received(base+4, 66*ms)
+		wantNext(t, tr, 63*ms+int64(rtt))
+		wantDue(t, tr, 102*ms, base)
+		wantDue(t, tr, 103*ms, base, 3)
+		if gap, _ := tr.Received(base+3, 104*ms); gap != 0 || tr.Missing() != 0 {
+			t.Errorf("%d packets missing after all have come", tr.Missing())
+		}
+	})
+}
+
+func TestAnswerToTheRequestForAFramesEndEndsIt(t *testing.T) {
+	t.Parallel()
+	fromEachBase(t, func(t *testing.T, tr *Tracker, base int64) {
+		t.Helper()
+		tr.Received(base, 0)
+		tr.Continues(0)
+		wantDue(t, tr, 30*ms, base, 1)
+		tr.Received(base+1, 70*ms) // a round trip later
+		tr.Received(base+2, 100*ms)
+		tr.Continues(100 * ms)
+		wantNext(t, tr, 130*ms)
+	})
+}
+
+func TestSlowSendersAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	fromEachBase(t, func(t *testing.T, tr *Tracker, base int64) {
+		t.Helper()
+		tr.Received(base, 0)
+		tr.Continues(0)
+		wantDue(t, tr, 30*ms, base, 1)
+		asked := 0
+		now := int64(0)
+		for seq := base + 1; seq < base+20; seq++ {
+			now += 45 * ms // sooner after the request than any answer could be
+			asked += len(tr.Due(now, rtt, nil))
+			if gap, _ := tr.Received(seq, now); gap != 0 {
+				t.Fatalf("packet %d shows a gap of %d", seq-base, gap)
+			}
+			tr.Continues(now)
+		}
+		if asked != 0 {
+			t.Errorf("packets that come by themselves are asked for %d times", asked)
+		}
+		now += falseAlarm.Nanoseconds()
+		tr.Received(base+20, now)
+		tr.Continues(now)
+		wantNext(t, tr, now+30*ms)
+	})
+}
+
+func TestPacketsGivenUpAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	fromEachBase(t, func(t *testing.T, tr *Tracker, base int64) {
+		t.Helper()
+		tr.Received(base, 0)
+		tr.Received(base+4, 0) // 1, 2 and 3 are missing
+		tr.Received(base+2, 5*ms)
+		tr.Want(base-7, 0) // which only a subscriber misses
+		for now := int64(0); now < 990; now += 10 {
+			tr.Due(now*ms, rtt, nil)
+			if n := tr.GivenUp(); n != 0 && now < 500 {
+				t.Fatalf("%d packets given up after %d ms", n, now)
+			} else if n != 0 && n != 2 {
+				t.Fatalf("%d packets given up, want 2", n)
+			} else if n == 2 {
+				return
+			}
+		}
+		tr.Due(1000*ms, rtt, nil)
+		if n := tr.GivenUp(); n != 2 {
+			t.Errorf("%d packets given up, want 2", n)
+		}
+		if n := tr.GivenUp(); n != 0 {
+			t.Errorf("%d packets given up, which were counted before", n)
+		}
+	})
+}
+
+func TestPacketsThatAreForgottenAreNotGivenUp(t *testing.T) {
+	t.Parallel()
+	fromEachBase(t, func(t *testing.T, tr *Tracker, base int64) {
+		t.Helper()
+		tr.Received(base, 0)
+		tr.Received(base+4, 0)
+		tr.Due(10*ms, rtt, nil)
+		tr.Forget(base + 4)
+		tr.Due(2000*ms, rtt, nil)
+		if n := tr.GivenUp(); n != 0 {
+			t.Errorf("%d packets given up that a keyframe has made useless", n)
+		}
+	})
+}
+
+func TestMoreIsMissingThanThereIsRoomFor(t *testing.T) {
+	t.Parallel()
+	fromEachBase(t, func(t *testing.T, tr *Tracker, base int64) {
+		t.Helper()
+		tr.Received(base, 0)
+		tr.SetRoom(128)
+		if gap, fatal := tr.Received(base+97, 0); gap != 96 || fatal {
+			t.Errorf("a gap of %d is fatal: %v, want one of 96 that is not", gap, fatal)
+		}
+		if _, fatal := tr.Received(base+99, 0); !fatal || tr.Missing() != 0 {
+			t.Errorf("one more is fatal: %v, and %d packets are missing; want true and none", fatal, tr.Missing())
+		}
+		tr.SetRoom(4096)
+		if gap, fatal := tr.Received(base+600, 0); gap != 500 || fatal {
+			t.Errorf("a gap of %d is fatal: %v, want one of 500 that is not", gap, fatal)
+		}
+	})
+}

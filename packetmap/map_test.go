@@ -233,6 +233,11 @@ func TestResendIsBounded(t *testing.T) {
 		{spacing, true},
 		{spacing + spacing/2, false},
 		{2 * spacing, true},
+		{3 * spacing, true},
+		{4 * spacing, true},
+		{5 * spacing, true},
+		{6 * spacing, true},
+		{7 * spacing, true},
 		{time.Hour, false},
 	}
 	for _, step := range steps {

@@ -88,7 +88,6 @@ func (d *downTrack) adapt(now rtptime.Instant) (gone []*feed) {
 		return nil
 	}
 	add, gone := d.adaptLocked(now)
-	d.noteLayers(now)
 	var ask conn.UpTrack
 	if d.ladder.lacking {
 		d.ladder.lacking, ask = false, d.current.track

@@ -113,48 +113,59 @@ func preferCodec(t *webrtc.RTPTransceiver, f codecs.Format) (offered webrtc.RTPC
 
 const (
 	// congestedFraction is the loss, in 1/256, from which on a subscriber's
-	// network is taken to be congested, so that retransmissions add to the loss.
+	// network may be congested, so that retransmissions add to the loss.
 	congestedFraction = 26 // a tenth
 	// congestedTime is how long such a report holds.
 	congestedTime = 5 * time.Second
-	// resendShare is which part of a track's rate retransmissions may have then.
-	resendShare = 5
+	// resendShare is which part of a track's rate retransmissions may have, in 1/256: as
+	// much as was lost, twice, so that much of what is resent may be lost too; from
+	// leastResendShare to mostResendShare when congested, or else all of it.
+	resendShare      = 256
+	leastResendShare = 256 / 5
+	mostResendShare  = 256 / 2
 	// resendBurst is how much of that may be used at once.
-	resendBurst = 500 * time.Millisecond
+	resendBurst = time.Second
+	// leastResendRate is the least rate of a track that is reckoned with, in octets per
+	// second: that of a shared screen says little of its next picture.
+	leastResendRate = 32 << 10
 )
 
-// resendBudget bounds the retransmissions to a congested subscriber. It has no lock
-// and reads no clock.
+// resendBudget bounds the retransmissions of a track to a subscriber, who may ask for anything any time. It
+// has no lock and reads no clock.
 type resendBudget struct {
 	congested rtptime.Instant // until then; 0 if never
+	share     int64           // while congested
 	filled    rtptime.Instant // when left was last added to
 	left      int64           // octets
 }
 
 // report takes the fraction lost of a report block, in 1/256.
 func (b *resendBudget) report(fraction uint8, now rtptime.Instant) {
-	switch {
-	case fraction < congestedFraction:
+	if fraction < congestedFraction {
 		b.congested = 0
-	case b.congested < now:
-		b.congested, b.filled, b.left = now.Add(congestedTime), now, 0
-	default:
-		b.congested = now.Add(congestedTime)
+		return
 	}
+	b.congested = now.Add(congestedTime)
+	b.share = min(max(leastResendShare, 2*int64(fraction)), mostResendShare)
 }
 
 // grants tells whether something may be resent at now.
 func (b *resendBudget) grants(d *downTrack, now rtptime.Instant) bool {
-	if b.congested < now {
-		return true
+	share := int64(resendShare)
+	if b.congested >= now {
+		share = b.share
 	}
 	bitsPerSecond, _ := d.rate.Rate(now)
-	perSecond := int64(bitsPerSecond / 8 / resendShare)
-	gained := perSecond * int64(min(now.Sub(b.filled), resendBurst)) / int64(time.Second)
+	perSecond := max(int64(bitsPerSecond/8), leastResendRate) * share / 256
+	burst := perSecond * int64(resendBurst) / int64(time.Second)
+	gained := burst
+	if elapsed := now.Sub(b.filled); b.filled > 0 && elapsed < resendBurst {
+		gained = perSecond * int64(elapsed) / int64(time.Second)
+	}
 	if gained > 0 {
 		b.filled = now
 	}
-	b.left = min(b.left+gained, perSecond*int64(resendBurst)/int64(time.Second))
+	b.left = min(b.left+gained, burst)
 	return b.left > 0
 }
 

@@ -15,10 +15,11 @@ import (
 
 const (
 	// minResendSpacing is the least time between two retransmissions of one
-	// packet; half a round trip if that is more, but not beyond
-	// maxResendSpacing.
+	// packet; three quarters of a round trip if that is more, but not beyond
+	// maxResendSpacing. What is asked for earlier was asked for before the last
+	// one could arrive, as browsers do that assume a round trip they cannot measure.
 	minResendSpacing = 10 * time.Millisecond
-	maxResendSpacing = 100 * time.Millisecond
+	maxResendSpacing = 400 * time.Millisecond
 	// maxResendBatch bounds the retransmissions that one NACK message causes.
 	maxResendBatch = 256
 
@@ -222,7 +223,7 @@ func (d *downTrack) resendPacket(sequence uint16, now rtptime.Instant, room *rep
 		d.mu.Unlock()
 		return
 	}
-	spacing := min(max(minResendSpacing, d.subscriber.roundTrip/2), maxResendSpacing)
+	spacing := min(max(minResendSpacing, d.subscriber.roundTrip*3/4), maxResendSpacing)
 	entry, ok := d.numbers.Resend(sequence, int64(now), spacing)
 	from := d.sources[entry.Source%sourceHistory]
 	d.mu.Unlock()

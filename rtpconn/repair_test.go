@@ -329,12 +329,12 @@ func TestRetransmissionsAreNumberedOnTheirOwn(t *testing.T) {
 	}
 	buffer := make([]byte, maxPacket)
 	sent := out.take()
-	for round := range 5 {
+	for round := range 10 {
 		now := epoch.Add(time.Duration(round) * time.Second)
 		for i, p := range sent {
 			d.resend(p.SequenceNumber, now, buffer, nil)
 			got := again.take()
-			if round >= 3 {
+			if round >= 8 {
 				if len(got) != 0 {
 					t.Fatalf("packet %d was resent for the %dth time", i, round+1)
 				}
@@ -352,46 +352,55 @@ func TestRetransmissionsAreNumberedOnTheirOwn(t *testing.T) {
 	}
 }
 
-func TestRetransmissionsToACongestedSubscriberAreAFifth(t *testing.T) {
+func TestRetransmissionsAreBounded(t *testing.T) {
 	t.Parallel()
 	source := newFakeTrack(t, "vp8")
 	source.gop = false
 	d := newBareTrack(t, source, discardEgress{})
 	d.attach()
 	now := epoch
-	send := func(from, n int) {
-		for i := range n {
-			p := source.packet(int64(from+i), 1, from+i == 1)
-			p.Payload, p.Arrival = make([]byte, 1000), now
-			source.sinks.write([]conn.Packet{p}, nil)
-			now = now.Add(10 * time.Millisecond)
-		}
+	for i := range 500 { // 100 kB/s
+		p := source.packet(int64(1+i), 1, i == 0)
+		p.Payload, p.Arrival = make([]byte, 1000), now
+		source.sinks.write([]conn.Packet{p}, nil)
+		now = now.Add(10 * time.Millisecond)
 	}
-	send(1, 500) // 100 kB/s
 	grant := func(seconds int) (octets int) {
 		for range seconds * 100 {
 			now = now.Add(10 * time.Millisecond)
 			for d.budget.grants(d, now) && octets < 1e9 {
 				octets += 1000
 				d.budget.spend(1000)
-				if d.budget.congested < now {
-					return 1e9
-				}
 			}
 			d.rate.Add(1000, now)
 		}
 		return octets
 	}
-	if got := grant(1); got != 1e9 {
-		t.Errorf("%d octets without congestion, want no limit", got)
+	grant(1)
+	tests := []struct {
+		name     string
+		fraction uint8 // lost
+		want     int   // octets in 4 s
+	}{
+		{"without loss, as much as was sent", 0, 400_000},
+		{"below a tenth lost, as much as was sent", 25, 400_000},
+		{"a tenth lost, a fifth", 26, 80_000},
+		{"a fifth lost, two fifths", 51, 160_000},
+		{"half lost, half", 128, 200_000},
+		{"all lost, half", 255, 200_000},
 	}
-	d.budget.report(50, now)
-	if got := grant(4); got < 60_000 || got > 90_000 {
-		t.Errorf("%d octets in 4 s of congestion, want a fifth of 400 kB", got)
+	for _, tt := range tests {
+		d.budget.report(tt.fraction, now)
+		grant(1) // uses up what was saved
+		if got := grant(4); got < tt.want*9/10 || got > tt.want*11/10 {
+			t.Errorf("%s: %d octets resent in 4 s, want about %d", tt.name, got, tt.want)
+		}
 	}
-	d.budget.report(10, now)
-	if got := grant(1); got != 1e9 {
-		t.Errorf("%d octets after the congestion, want no limit", got)
+	d.budget.report(0, now)
+	now = now.Add(time.Hour)
+	d.rate.Add(100, now)
+	if got := grant(1); got > 3*leastResendRate {
+		t.Errorf("%d octets after an hour's rest, want what is saved in a second", got)
 	}
 }
 

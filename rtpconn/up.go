@@ -48,6 +48,7 @@ type Up struct {
 	wake   chan struct{} // makes the feedback goroutine look for work
 	change atomic.Bool   // Events.Changed is due
 	taken  atomic.Bool   // a track has its first sink: the publisher may send more
+	awake  atomic.Int64  // when the feedback goroutine looks for work by itself
 
 	negotiating sync.Mutex // held during Offer; guards the fields below
 	answered    bool       // the first offer was answered

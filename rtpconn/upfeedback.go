@@ -1,11 +1,14 @@
 package rtpconn
 
 import (
+	"math"
 	"time"
 
 	"github.com/pion/rtcp"
 
+	"galene/codecs"
 	"galene/jitter"
+	"galene/layers"
 	"galene/nack"
 	"galene/packetcache"
 	"galene/rtptime"
@@ -36,6 +39,7 @@ func (u *Up) feedbackLoop() {
 		case <-u.wake:
 		case <-timer.C:
 		}
+		u.awake.Store(math.MaxInt64) // what comes up meanwhile may be overlooked
 		now := rtptime.Now()
 		if now >= report {
 			if u.lane.wanting(u.pc) {
@@ -61,6 +65,7 @@ func (u *Up) feedbackLoop() {
 		for _, t := range u.tracks.Load().own {
 			next = min(next, t.ask(now))
 		}
+		u.awake.Store(int64(next))
 		timer.Reset(max(next.Sub(now), time.Millisecond))
 	}
 }
@@ -88,6 +93,7 @@ func (t *upTrack) ask(now rtptime.Instant) (next rtptime.Instant) {
 	}
 	ssrc := uint32(t.bound.SSRC())
 	missing := t.losses.Due(int64(now), roundTrip, nil)
+	t.mendBroken(now)
 	keyframe := t.keyframe.due(now, roundTrip)
 	number := t.keyframe.number
 	if at, ok := t.losses.Next(); ok {
@@ -108,6 +114,17 @@ func (t *upTrack) ask(now rtptime.Instant) (next rtptime.Instant) {
 		t.up.sendKeyframeRequest(ssrc, number, understood)
 	}
 	return next
+}
+
+// mendBroken makes a keyframe wanted when something was lost for good, which keeps all subscribers from
+// decoding what follows: they would find out and ask, but much later. They can do without a frame of a layer
+// above the lowest. The caller holds the lock. It reports whether the request is news.
+func (t *upTrack) mendBroken(now rtptime.Instant) bool {
+	if t.losses.GivenUp() == 0 || t.kind != codecs.Video || t.sinks.empty() {
+		return false
+	}
+	_, highest := t.layerRates(now)
+	return highest == layers.Layer{} && t.keyframe.want()
 }
 
 // sendNACK asks for packets (RFC 4585 §6.2.1).

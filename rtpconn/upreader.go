@@ -121,6 +121,7 @@ type ingest struct {
 	// declared is the SSRC of retransmissions that a description declares, or 0.
 	declared uint32
 	newest   int64 // greatest sequence number so far; 0 before the first
+	marks    bool  // the sender has marked the end of a frame
 	unwrap   rtptime.SequenceUnwrapper
 	current  *payload // the codec of the packet before; nil at first
 	header   header
@@ -165,7 +166,7 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	}
 	keyframe := in.meta.frame.Keyframe
 
-	t.account(sequence, h, n, keyframe, now)
+	t.account(sequence, h, n, keyframe, in.continues(sequence), now)
 	t.countLayer(&in.meta.frame, n, now)
 	in.makeRoom(sequence, out)
 	data, ok := t.cache.Commit(sequence, h.end, keyframe, now, in.meta)
@@ -204,7 +205,15 @@ func (in *ingest) makeRoom(sequence int64, out *udpsocket.Batch) {
 	}
 	if capacity := int(in.track.capacity.Load()); capacity != cache.Len() {
 		cache.Resize(capacity)
+		in.track.setRoom()
 	}
+}
+
+// setRoom tells what asks for losses how much can come back.
+func (t *upTrack) setRoom() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.losses.SetRoom(t.cache.Len())
 }
 
 // flush hands what is pending to the sinks.
@@ -240,8 +249,16 @@ func (in *ingest) setPayloadType(payloadType uint8) bool {
 	return true
 }
 
-// account keeps the books of a packet of n octets.
-func (t *upTrack) account(sequence int64, h *header, n int, keyframe bool, now rtptime.Instant) {
+// continues tells whether the packet in in.header, which is one of video, is the newest but not the last
+// of its frame. Padding comes between frames. Not all senders mark where a frame ends.
+func (in *ingest) continues(sequence int64) bool {
+	h := &in.header
+	in.marks = in.marks || h.marker
+	return in.marks && !h.marker && h.start < h.end && sequence == in.newest && in.track.kind == codecs.Video
+}
+
+// account keeps the books of a packet of n octets. continues says that more of its frame is to come.
+func (t *upTrack) account(sequence int64, h *header, n int, keyframe, continues bool, now rtptime.Instant) {
 	t.rate.Add(n, now)
 	t.mu.Lock()
 	if !h.restored {
@@ -251,9 +268,15 @@ func (t *upTrack) account(sequence int64, h *header, n int, keyframe bool, now r
 	if t.current.Load().feedback.nack {
 		gap, fatal := t.losses.Received(sequence, int64(now))
 		work = gap > 0
+		if continues {
+			t.losses.Continues(int64(now))
+			at, ok := t.losses.Next()
+			work = work || ok && at < t.up.awake.Load()
+		}
 		if fatal && t.kind == codecs.Video && !t.sinks.empty() {
 			work = t.keyframe.want() || work
 		}
+		work = t.mendBroken(now) || work
 	}
 	if keyframe {
 		t.keyframe.received()

@@ -1,0 +1,80 @@
+package losses
+
+import (
+	"testing"
+	"time"
+
+	"galene/internal/testkit"
+)
+
+// promise is what is promised of a cell: how much of the frames is decoded, in per cent, and how long
+// there may be none.
+type promise struct {
+	loss      float64       // up to which it holds
+	roundTrip time.Duration // up to which it holds
+	frames    float64
+	longest   time.Duration
+}
+
+// promises are from the best network to the worst; the first that holds for a cell is checked. Farther
+// away, packets cannot be asked for often enough before it is too late.
+var promises = []promise{
+	{0.05, 100 * time.Millisecond, 99.9, 2 * time.Second},
+	{0.1, 100 * time.Millisecond, 99, 3 * time.Second},
+	{0.01, 300 * time.Millisecond, 97, 3 * time.Second},
+	{0.05, 300 * time.Millisecond, 80, 5 * time.Second},
+	{0.1, 300 * time.Millisecond, 50, 7 * time.Second},
+	// No freeze is for good.
+	{0.2, 100 * time.Millisecond, 60, 7 * time.Second},
+	{0.2, 300 * time.Millisecond, 10, 10 * time.Second},
+}
+
+const (
+	// mostOverhead is how much may be sent again, in terms of what is lost or reordered.
+	mostOverhead = 2.5
+	// freeOverhead is how much of the media may be besides, in per cent: what a busy machine loses
+	// or delays.
+	freeOverhead = 3
+	// mostStalled is for how long the machine may have done nothing for a cell's result to mean anything.
+	mostStalled = 300 * time.Millisecond
+)
+
+// promised returns what is promised of a cell.
+func (c cell) promised() promise {
+	for _, p := range promises {
+		if c.conditions.Loss <= p.loss && c.roundTrip <= p.roundTrip {
+			return p
+		}
+	}
+	return promise{longest: duration}
+}
+
+// check compares a result with what is promised. It reports false if nothing can be said of it.
+func (r *result) check(t *testing.T) (judged bool) {
+	t.Helper()
+	if r.damaged != 0 {
+		t.Errorf("%v, %v: %d packets were damaged", r.cell, r.codec, r.damaged)
+	}
+	if r.stalled > mostStalled {
+		t.Logf("%v, %v: not judged, since the machine stood still for %v", r.cell, r.codec, r.stalled)
+		return false
+	}
+	p := r.cell.promised()
+	if got := r.percent(r.inTime + r.late); got < p.frames {
+		t.Errorf("%v, %v: %.2f %% of the frames were decoded, want %.1f %%", r.cell, r.codec, got, p.frames)
+	}
+	if r.longest > p.longest && r.codec != testkit.Opus {
+		t.Errorf("%v, %v: no frame for %v, want %v at most", r.cell, r.codec, r.longest, p.longest)
+	}
+	c := r.cell.conditions
+	limit := 100*mostOverhead*(c.Loss+c.Reorder) + freeOverhead
+	for leg, got := range map[legs]float64{publishers: r.overheadUp, subscribers: r.overheadDown} {
+		if r.cell.legs&leg == 0 && r.cell.legs != both {
+			continue
+		}
+		if got > limit {
+			t.Errorf("%v, %v: %.1f %% was resent on the %v's leg, want %.1f %% at most", r.cell, r.codec, got, leg, limit)
+		}
+	}
+	return true
+}
