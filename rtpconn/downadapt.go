@@ -78,6 +78,19 @@ func (l *ladder) highest() layers.Layer {
 	return layers.Highest
 }
 
+// choice implements chooser.
+func (f *feed) choice(now rtptime.Instant) (taken, best conn.UpTrack, limit uint64) {
+	d := f.down
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	taken, best = d.current.track, d.ladder.selection.Track
+	if d.target != nil {
+		taken = d.target.track
+	}
+	sending, _ := d.rate.Rate(now)
+	return taken, best, d.allow.Limit(now, sending)
+}
+
 // adapt chooses anew what is sent, by what the subscriber can take. It returns feeds
 // that the caller removes from their tracks.
 func (d *downTrack) adapt(now rtptime.Instant) (gone []*feed) {

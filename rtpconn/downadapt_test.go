@@ -154,7 +154,7 @@ func TestTemporalLayersAreLeftOutToFit(t *testing.T) {
 		want  layers.Layer
 	}{
 		{"everything at first", 0, time.Second, layers.Highest},
-		{"two layers of 1200 kbit/s in 900", 900_000, time.Second, layers.Layer{Temporal: 1}},
+		{"two layers of 1200 kbit/s in 900", 900_000, 2 * time.Second, layers.Layer{Temporal: 1}},
 		{"one in 100, which is the least", 100_000, time.Second, layers.Layer{}},
 		{"everything again", 5_000_000, 20 * time.Second, layers.Highest},
 	} {

@@ -18,7 +18,11 @@ func newBareUpTrack(tb testing.TB, name string) *upTrack {
 	u.log = discardLog()
 	p := newPayloads(nil)
 	p.entries = append(p.entries, payload{formats[0], codecs.ParserFor(formats[0].MimeType), feedback{nack: true, pli: true}})
-	return newUpTrack(u, acceptedSection{section{kind: formats[0].Kind, mid: "0"}, p}, "")
+	t := newUpTrack(u, acceptedSection{section{kind: formats[0].Kind, mid: "0"}, p}, "")
+	list := &trackList{}
+	list.append(t)
+	u.tracks.Store(list)
+	return t
 }
 
 // testIngest remembers the packet that it took last.
