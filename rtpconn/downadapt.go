@@ -141,14 +141,14 @@ func (d *downTrack) adaptLocked(now rtptime.Instant) (add *feed, gone []*feed) {
 const maxRungs = 16
 
 // measure makes up the rungs, from the lowest to the highest one. An encoding above the
-// selected one counts only if there is no other.
+// selected one counts only if there is no other, and then as far as its lowest layer.
 func (l *ladder) measure(now rtptime.Instant) {
 	l.rungs = l.rungs[:0]
 	selected := max(slices.Index(l.encodings, l.selection.Track), 0)
 	any := false
 	for i, t := range slices.Backward(l.encodings) {
 		first := len(l.rungs)
-		l.measureTrack(t, i == len(l.encodings)-1, now)
+		l.measureTrack(t, i == len(l.encodings)-1, i < selected, now)
 		for j := range l.rungs[first:] {
 			r := &l.rungs[first+j]
 			r.Live = r.Live && (i >= selected || !any)
@@ -157,18 +157,20 @@ func (l *ladder) measure(now rtptime.Instant) {
 	}
 }
 
-// measureTrack appends the rungs of an encoding. Temporal layers are left out of the lowest one
-// only: of the others, the one below is better.
-func (l *ladder) measureTrack(t conn.UpTrack, lowest bool, now rtptime.Instant) {
+// measureTrack appends the rungs of an encoding, or of its lowest spatial layer. Temporal layers are
+// left out of the lowest encoding only: of the others, the one below is better.
+func (l *ladder) measureTrack(t conn.UpTrack, lowest, lowestLayer bool, now rtptime.Instant) {
+	highest := l.highest()
+	if lowestLayer {
+		highest.Spatial = 0
+	}
 	m, ok := t.(metered)
 	if !ok {
-		l.rungs = append(l.rungs, rung{layers.Rung{Live: true}, t, l.highest()})
+		l.rungs = append(l.rungs, rung{layers.Rung{Live: true}, t, highest})
 		return
 	}
 	rates, top := m.layerRates(now)
-	if l.selection.LowestLayer {
-		top.Spatial = 0
-	}
+	top.Spatial = min(top.Spatial, highest.Spatial)
 	for spatial := range top.Spatial + 1 {
 		for temporal := range top.Temporal + 1 {
 			last := temporal == top.Temporal
@@ -180,7 +182,7 @@ func (l *ladder) measureTrack(t conn.UpTrack, lowest bool, now rtptime.Instant) 
 			if last {
 				layer.Temporal = layers.Highest.Temporal
 				if spatial == top.Spatial {
-					layer = l.highest()
+					layer = highest
 				}
 			}
 			l.rungs = append(l.rungs, rung{layers.Rung{Rate: rate, Live: rate > 0}, t, layer})
