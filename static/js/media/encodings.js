@@ -24,8 +24,8 @@ const WORTH = [
 /** Lines from which a picture is sent in so many sizes. */
 const LINES = { three: 720, two: 360 };
 
-/** Codecs whose pictures have spatial layers. */
-const LAYERED = new Set(['video/vp9', 'video/av1']);
+/** Codecs whose pictures have spatial layers that everybody can decode. */
+const LAYERED = new Set(['video/vp9']);
 /** One size with three frame rates, and three sizes of which each keyframe has all. */
 const MODE = { flat: 'L1T3', layered: 'L3T3_KEY' };
 
