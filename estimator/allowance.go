@@ -79,18 +79,27 @@ func (l *Loss) rateLocked(now rtptime.Instant) uint64 {
 // REMB is the last estimate a receiver sent of the rate it can bear. The zero value is ready for
 // use. Its methods may be called from any goroutine.
 type REMB struct {
-	mu   sync.Mutex // guards the fields below
-	rate uint64
-	set  rtptime.Instant // when rate was received; zero if never
-	rose rtptime.Instant // when it was last greater than before; zero if never
+	mu    sync.Mutex // guards the fields below
+	rate  uint64
+	set   rtptime.Instant // when rate was received; zero if never
+	first rtptime.Instant // when the first one came after a silence
+	base  uint64          // what it rises from
+	rose  rtptime.Instant // when it last rose; zero if never, or if it has fallen since
 }
 
 // Set takes note of an estimate that arrived at now.
 func (r *REMB) Set(rate uint64, now rtptime.Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rate != 0 && rate > r.rate+r.rate/50 {
-		r.rose = now
+	if r.rate == 0 || now.Sub(r.set) >= validity {
+		r.first, r.base, r.rose = now, rate, 0
+	}
+	// Receivers report as often as they raise their estimate by little.
+	switch {
+	case rate > r.base+r.base/noticeable:
+		r.base, r.rose = rate, now
+	case rate < r.base-r.base/noticeable:
+		r.base, r.rose = rate, 0
 	}
 	r.rate, r.set = rate, now
 }
@@ -100,6 +109,11 @@ const (
 	lossMemory = 10 * time.Second
 	// riseMemory is for how long an estimate that has risen may go on to.
 	riseMemory = 3 * time.Second
+	// firstMemory is for how long a first estimate is taken for what its receiver has seen so
+	// far: that may be little more than how it began.
+	firstMemory = time.Second
+	// noticeable is the part of an estimate by which it must change to have risen or fallen.
+	noticeable = 50
 )
 
 // limit returns the most that losses show to be possible, or Unlimited.
@@ -118,7 +132,7 @@ func (r *REMB) limit(now rtptime.Instant, sendingRate uint64) uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rising := r.rose != 0 && now.Sub(r.rose) < riseMemory
-	if !ok || rising || rate > sendingRate+sendingRate/3 {
+	if !ok || rising || now.Sub(r.first) < firstMemory || rate > sendingRate+sendingRate/3 {
 		return Unlimited
 	}
 	return rate

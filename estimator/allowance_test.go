@@ -199,6 +199,8 @@ func TestLimitIsWhatFeedbackShows(t *testing.T) {
 	check("long ago", 1_024_000, Unlimited)
 
 	a.REMB.Set(800_000, now)
+	check("a first estimate", 1_000_000, Unlimited)
+	now = now.Add(time.Second)
 	check("an estimate below what is sent", 1_000_000, 800_000)
 	check("or a little above", 700_000, 800_000)
 	check("far above what is sent", 500_000, Unlimited)
@@ -210,4 +212,14 @@ func TestLimitIsWhatFeedbackShows(t *testing.T) {
 	check("one that rises no more", 1_000_000, 850_000)
 	a.REMB.Set(500_000, now.Add(time.Second))
 	check("one that falls", 1_000_000, 500_000)
+	for rate := uint64(500_000); rate < 550_000; rate += rate / 64 {
+		a.REMB.Set(rate, now)
+		now = now.Add(250 * time.Millisecond)
+	}
+	check("one that rises by little each time", 1_000_000, Unlimited)
+	a.REMB.Set(480_000, now)
+	check("one that has risen and falls", 1_000_000, 480_000)
+	now = now.Add(time.Minute)
+	a.REMB.Set(300_000, now)
+	check("the first one after a silence", 1_000_000, Unlimited)
 }

@@ -35,7 +35,12 @@ type Chooser struct {
 	climbed bool            // the last change was a step up, which may fail yet
 	fits    rtptime.Instant // since when the next rung fits; 0 if it does not
 	dead    rtptime.Instant // since when the present rung is not sent; 0 if it is
+	hurried bool            // what is not sent is not waited for
 }
+
+// Hurry has the next Choose not wait for what the publisher does not send: the subscriber, who is being
+// sent something, has asked for something else.
+func (c *Chooser) Hurry() { c.hurried = true }
 
 // Choose returns which rung to send, given the present one, an index in rungs, and what the
 // subscriber is allowed in bits per second. It goes down at once, and up by single
@@ -46,6 +51,7 @@ func (c *Chooser) Choose(rungs []Rung, present int, allowed uint64, now rtptime.
 		c.begun, c.changed, c.pause = true, now, minPause
 	}
 	next := c.choose(rungs, present, allowed, now)
+	c.hurried = false
 	if next != present {
 		c.changed, c.fits, c.dead = now, 0, 0
 	}
@@ -98,7 +104,7 @@ func (c *Chooser) replace(rungs []Rung, present int, now rtptime.Instant) int {
 	if c.dead == 0 {
 		c.dead = now
 	}
-	if now.Sub(c.dead) < patience {
+	if now.Sub(c.dead) < patience && !c.hurried {
 		return present
 	}
 	for i := present - 1; i >= 0; i-- {

@@ -79,6 +79,19 @@ func (l *ladder) highest() layers.Layer {
 	return layers.Highest
 }
 
+// choice implements chooser.
+func (f *feed) choice(now rtptime.Instant) (taken, best conn.UpTrack, limit uint64) {
+	d := f.down
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	taken, best = d.current.track, d.ladder.selection.Track
+	if d.target != nil {
+		taken = d.target.track
+	}
+	sending, _ := d.rate.Rate(now)
+	return taken, best, d.allow.Limit(now, sending)
+}
+
 // adapt chooses anew what is sent, by what the subscriber can take. It returns feeds
 // that the caller removes from their tracks.
 func (d *downTrack) adapt(now rtptime.Instant) (gone []*feed) {
@@ -150,14 +163,15 @@ func (d *downTrack) noteLayers() {
 const maxRungs = 16
 
 // measure makes up the rungs, from the lowest to the highest one, while sent is being sent. An
-// encoding above the selected one counts only if there is no other.
+// encoding above the selected one counts only if there is no other, and then as far as its
+// lowest layer.
 func (l *ladder) measure(sent conn.UpTrack, now rtptime.Instant) {
 	l.rungs, l.top = l.rungs[:0], layers.Layer{}
 	selected := max(slices.Index(l.encodings, l.selection.Track), 0)
 	any := false
 	for i, t := range slices.Backward(l.encodings) {
 		first := len(l.rungs)
-		top := l.measureTrack(t, i == len(l.encodings)-1, now)
+		top := l.measureTrack(t, i == len(l.encodings)-1, i < selected, now)
 		if t == sent {
 			l.top = top
 		}
@@ -169,19 +183,21 @@ func (l *ladder) measure(sent conn.UpTrack, now rtptime.Instant) {
 	}
 }
 
-// measureTrack appends the rungs of an encoding, and returns the highest layers that it has.
-// Temporal layers are left out of the lowest one only: of the others, the one below is better.
-func (l *ladder) measureTrack(t conn.UpTrack, lowest bool, now rtptime.Instant) (highest layers.Layer) {
+// measureTrack appends the rungs of an encoding, or of its lowest spatial layer, and returns the highest
+// layers that it has. Temporal layers are left out of the lowest encoding only: of the
+// others, the one below is better.
+func (l *ladder) measureTrack(t conn.UpTrack, lowest, lowestLayer bool, now rtptime.Instant) layers.Layer {
+	highest := l.highest()
+	if lowestLayer {
+		highest.Spatial = 0
+	}
 	m, ok := t.(metered)
 	if !ok {
-		l.rungs = append(l.rungs, rung{layers.Rung{Live: true}, t, l.highest()})
+		l.rungs = append(l.rungs, rung{layers.Rung{Live: true}, t, highest})
 		return layers.Layer{}
 	}
-	rates, top := m.layerRates(now)
-	highest = top
-	if l.selection.LowestLayer {
-		top.Spatial = 0
-	}
+	rates, has := m.layerRates(now)
+	top := layers.Layer{Spatial: min(has.Spatial, highest.Spatial), Temporal: has.Temporal}
 	for spatial := range top.Spatial + 1 {
 		for temporal := range top.Temporal + 1 {
 			last := temporal == top.Temporal
@@ -193,13 +209,13 @@ func (l *ladder) measureTrack(t conn.UpTrack, lowest bool, now rtptime.Instant) 
 			if last {
 				layer.Temporal = layers.Highest.Temporal
 				if spatial == top.Spatial {
-					layer = l.highest()
+					layer = highest
 				}
 			}
 			l.rungs = append(l.rungs, rung{layers.Rung{Rate: rate, Live: rate > 0}, t, layer})
 		}
 	}
-	return highest
+	return has
 }
 
 // sumUpTo returns the rate of a layer with those below.

@@ -141,6 +141,31 @@ func TestLowEncodingIsNotExceeded(t *testing.T) {
 	}
 }
 
+// Some publishers send layers of one encoding instead of several encodings.
+func TestLowestLayerStandsInForTheLowEncoding(t *testing.T) {
+	t.Parallel()
+	encodings, d, _ := newSimulcast(t, "vp9", 0, 0)
+	best := encodings[0]
+	best.rates[codecs.LayerIndex(0, 0)] = 100_000
+	best.rates[codecs.LayerIndex(1, 0)] = 400_000
+	best.top = layers.Layer{Spatial: 1}
+	now := rtptime.Now()
+	settle(d, encodings, &now, time.Second)
+	remove(d.swap(conn.Selection{Track: encodings[1]}))
+	if got := settle(d, encodings, &now, 500*time.Millisecond); got != best || d.target != nil {
+		t.Errorf("encoding %v is sent at once, want the only one that there is", got)
+	}
+	settle(d, encodings, &now, 20*time.Second)
+	if got := d.selector.Target.Get().Spatial; got != 0 {
+		t.Errorf("its spatial layer %d is sent, want the lowest", got)
+	}
+	remove(d.swap(conn.Selection{Track: best}))
+	settle(d, encodings, &now, time.Second)
+	if got := d.selector.Target.Get(); got != layers.Highest {
+		t.Errorf("its layer %v is sent when the best is asked for", got)
+	}
+}
+
 func TestTemporalLayersAreLeftOutToFit(t *testing.T) {
 	t.Parallel()
 	encodings, d, _ := newSimulcast(t, "vp8", 600_000)
@@ -154,7 +179,7 @@ func TestTemporalLayersAreLeftOutToFit(t *testing.T) {
 		want  layers.Layer
 	}{
 		{"everything at first", 0, time.Second, layers.Highest},
-		{"two layers of 1200 kbit/s in 900", 900_000, time.Second, layers.Layer{Temporal: 1}},
+		{"two layers of 1200 kbit/s in 900", 900_000, 2 * time.Second, layers.Layer{Temporal: 1}},
 		{"one in 100, which is the least", 100_000, time.Second, layers.Layer{}},
 		{"everything again", 5_000_000, 20 * time.Second, layers.Highest},
 	} {

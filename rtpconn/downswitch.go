@@ -19,6 +19,10 @@ func (d *downTrack) swap(s conn.Selection) (gone []*feed) {
 		return nil // what is sent of it has been adapted to the subscriber
 	}
 	add, gone := d.aim(s.Track)
+	if d.state != idle {
+		d.ladder.chooser.Hurry()
+		d.down.poke() // what was asked for need not be there
+	}
 	d.mu.Unlock()
 	begin(add)
 	return gone

@@ -90,6 +90,15 @@ func (f *fanout) clockChanged() {
 	}
 }
 
+// each calls do with each sink, which is not removed meanwhile.
+func (f *fanout) each(do func(conn.Sink)) {
+	f.control.Lock()
+	defer f.control.Unlock()
+	for _, s := range f.list() {
+		do(s)
+	}
+}
+
 // allowedRates appends what each sink can take at now, in bits per second.
 func (f *fanout) allowedRates(now rtptime.Instant, rates []uint64) []uint64 {
 	f.control.Lock()

@@ -23,7 +23,11 @@ func newBareUpTrack(tb testing.TB, name string) *upTrack {
 	p.entries = append(p.entries, payload{
 		format: formats[0], parse: codecs.ParserFor(formats[0].MimeType), feedback: feedback{nack: true, pli: true},
 	})
-	return newUpTrack(u, acceptedSection{section{kind: formats[0].Kind, mid: "0"}, p}, "")
+	t := newUpTrack(u, acceptedSection{section{kind: formats[0].Kind, mid: "0"}, p}, "")
+	list := &trackList{}
+	list.append(t)
+	u.tracks.Store(list)
+	return t
 }
 
 // testIngest remembers the packet that it took last.

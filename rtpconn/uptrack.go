@@ -55,6 +55,7 @@ type upTrack struct {
 	cname atomic.Pointer[string]
 
 	roundTrip atomic.Int64 // to the publisher, in nanoseconds
+	wished    atomic.Int64 // when a subscriber would last take this encoding, an Instant
 	capacity  atomic.Int64 // what the cache should hold; the reader resizes it
 	rate      estimator.Rate
 	layerRate [codecs.Layers]estimator.Rate // of video, by codecs.LayerIndex

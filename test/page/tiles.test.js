@@ -38,6 +38,7 @@ const stream = (id, source, more = {}) => [
     label: 'camera',
     audio: null,
     video: /** @type {MediaStreamTrack} */ ({}),
+    pictured: true,
     health: 'good',
     ...more,
   },

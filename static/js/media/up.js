@@ -1,7 +1,8 @@
+import { encodingsOf } from './encodings.js';
 import { Candidates, Steps, trickle } from './peer.js';
 
-/** Highest rates in bits per second, by what a stream shows. */
-export const RATES = { camera: 1_500_000, screenshare: 3_000_000, audio: 64_000 };
+/** Highest rates in bits per second of what is sent in one encoding. */
+export const RATES = { screenshare: 3_000_000, audio: 64_000 };
 
 /**
  * What an up stream says to the server.
@@ -25,18 +26,21 @@ export class UpStream {
   #signals;
   /** Whether a new offer is wanted as soon as the present one is answered. */
   #again = false;
+  #several;
 
   /**
    * @param {object} options
    * @param {string} options.id
    * @param {'camera' | 'screenshare'} options.label
    * @param {MediaStreamTrack[]} options.tracks
+   * @param {boolean} options.several whether a camera is sent in several sizes
    * @param {RTCConfiguration} options.configuration
    * @param {UpSignals} options.signals
    */
-  constructor({ id, label, tracks, configuration, signals }) {
+  constructor({ id, label, tracks, several, configuration, signals }) {
     this.id = id;
     this.label = label;
+    this.#several = several;
     this.#signals = signals;
     this.#pc = new RTCPeerConnection(configuration);
     this.#candidates = new Candidates(this.#pc);
@@ -50,11 +54,10 @@ export class UpStream {
     });
     const stream = new MediaStream(tracks);
     for (const track of tracks) {
-      const maxBitrate = track.kind === 'video' ? RATES[label] : RATES.audio;
       this.#pc.addTransceiver(track, {
         direction: 'sendonly',
         streams: [stream],
-        sendEncodings: [{ maxBitrate }],
+        sendEncodings: this.#encodings(track),
       });
     }
   }
@@ -84,6 +87,7 @@ export class UpStream {
       if (this.#pc.signalingState !== 'have-local-offer') return;
       await this.#pc.setRemoteDescription({ type: 'answer', sdp });
       await this.#candidates.flush();
+      await this.#tune();
       if (!this.#again) return;
       this.#again = false;
       await this.#offer(true);
@@ -102,11 +106,51 @@ export class UpStream {
    */
   async swap(track) {
     const sender = this.#senders().find(s => s.track?.kind === track.kind);
-    if (sender && sender.track !== track) await sender.replaceTrack(track);
+    if (!sender || sender.track === track) return;
+    await sender.replaceTrack(track);
+    void this.#steps.add(() => this.#tune());
+  }
+
+  /**
+   * Sends a camera in several sizes or in one from now on, without a new offer.
+   *
+   * @param {boolean} several
+   */
+  vary(several) {
+    if (several === this.#several) return;
+    this.#several = several;
+    void this.#steps.add(() => this.#tune());
   }
 
   close() {
     this.#pc.close();
+  }
+
+  /**
+   * @param {MediaStreamTrack} track
+   * @returns {RTCRtpEncodingParameters[]}
+   */
+  #encodings(track) {
+    if (track.kind === 'audio') return [{ maxBitrate: RATES.audio }];
+    if (this.label === 'screenshare') return [{ maxBitrate: RATES.screenshare }];
+    return encodingsOf({ picture: track.getSettings(), several: this.#several });
+  }
+
+  /** Fits what is sent of a camera to its picture, to the codec and to what is wanted. */
+  async #tune() {
+    const sender = this.#senders().find(s => s.track?.kind === 'video');
+    if (!sender?.track || this.label !== 'camera') return;
+    const parameters = sender.getParameters();
+    const codec = parameters.codecs[0]?.mimeType;
+    const picture = sender.track.getSettings();
+    const wanted = encodingsOf({ picture, several: this.#several, codec });
+    parameters.encodings.forEach((encoding, i) => {
+      // A server that takes but one encoding leaves it without a name.
+      const of = encoding.rid ? wanted.find(w => w.rid === encoding.rid) : wanted[i];
+      Object.assign(encoding, of, { rid: encoding.rid });
+    });
+    // What cannot be had is no reason to stop sending.
+    await sender.setParameters(parameters).catch(() => {});
   }
 
   #senders() {

@@ -4,12 +4,14 @@
 /** @import { Store } from './store.js' */
 import { Connection } from '../protocol/connection.js';
 import { Actions } from './actions.js';
+import { Attention } from './attention.js';
 import { Chat } from './chat.js';
 import { LocalMedia } from './local-media.js';
 import { Notices } from './notices.js';
 import { Publisher } from './publisher.js';
 import { Roster } from './roster.js';
 import { Session } from './session.js';
+import { Sizes } from './sizes.js';
 import { endpointOf } from './status.js';
 import { Speakers } from './speakers.js';
 import { Subscriber } from './subscriber.js';
@@ -49,10 +51,14 @@ export function createMeeting({ group, status, settings, page }, signal) {
   /** @param {ClientMessage} message */
   const send = message => void late.session?.send(message);
   const configuration = () => late.session?.configuration ?? {};
+  const request = () => requests[settings.value.receive];
   const subscriber = new Subscriber(send, configuration);
+  const attention = new Attention({ streams: subscriber.store, send, request }, signal);
+  const sizes = new Sizes({ roster: roster.store, settings }, signal);
   const publisher = new Publisher(
     {
       local: local.store,
+      sizes: sizes.store,
       send,
       configuration,
       onbroken: () => notices.add('error', 'notice.unpublished'),
@@ -70,7 +76,7 @@ export function createMeeting({ group, status, settings, page }, signal) {
       notices,
       publisher,
       subscriber,
-      request: () => requests[settings.value.receive],
+      request,
     },
     status,
   );
@@ -79,7 +85,10 @@ export function createMeeting({ group, status, settings, page }, signal) {
   const actions = new Actions(session, chat);
   settings.watch(
     s => s.receive,
-    () => session.request(),
+    () => {
+      session.request();
+      attention.reconsider();
+    },
     signal,
   );
   local.store.watch(
@@ -98,6 +107,7 @@ export function createMeeting({ group, status, settings, page }, signal) {
     session,
     speakers,
     actions,
+    attention,
   };
 }
 

@@ -12,6 +12,7 @@ const RETRIES = 3;
  *
  * @typedef {object} PublisherOptions
  * @property {Store<LocalState>} local
+ * @property {Store<{ several: boolean }>} sizes whether a camera is sent in several sizes
  * @property {(message: ClientMessage) => void} send
  * @property {() => RTCConfiguration} configuration
  * @property {() => void} onbroken a stream could not be sent
@@ -35,6 +36,11 @@ export class Publisher {
     options.local.watch(s => s.camera.track, redraw, signal);
     options.local.watch(s => s.microphone.track, redraw, signal);
     options.local.watch(s => s.share, redraw, signal);
+    options.sizes.watch(
+      s => s.several,
+      several => this.#streams.camera?.vary(several),
+      signal,
+    );
     signal.addEventListener('abort', () => this.reset());
   }
 
@@ -107,13 +113,14 @@ export class Publisher {
    * @param {string | undefined} replace
    */
   #open(label, tracks, replace) {
-    const { send, configuration } = this.#options;
+    const { send, configuration, sizes } = this.#options;
     const id = newID();
     let first = replace;
     const stream = new UpStream({
       id,
       label,
       tracks,
+      several: sizes.value.several,
       configuration: configuration(),
       signals: {
         offer: sdp => {

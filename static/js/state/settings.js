@@ -11,6 +11,7 @@ import { Store } from './store.js';
  * @property {string} microphone device id
  * @property {string} speaker device id
  * @property {'everything' | 'low' | 'share' | 'audio'} receive
+ * @property {'auto' | 'on' | 'off'} simulcast whether the camera is sent in several sizes
  * @property {string} language '' follows the browser
  * @property {'auto' | 'light' | 'dark'} theme
  * @property {boolean} shortcuts whether single letters on the keyboard do something
@@ -25,6 +26,7 @@ const defaults = {
   microphone: '',
   speaker: '',
   receive: 'everything',
+  simulcast: 'auto',
   language: '',
   theme: 'auto',
   shortcuts: true,

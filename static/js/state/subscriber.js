@@ -16,6 +16,7 @@ const OVERLAP = 4000;
  * @property {string} label
  * @property {MediaStreamTrack | null} audio
  * @property {MediaStreamTrack | null} video
+ * @property {boolean} pictured whether it has had a picture, be it not sent at present
  * @property {'connecting' | 'good' | 'broken'} health
  */
 
@@ -57,6 +58,7 @@ export class Subscriber {
         label: message.label ?? '',
         audio: null,
         video: null,
+        pictured: false,
         health: 'connecting',
       });
     }
@@ -135,6 +137,7 @@ export class Subscriber {
       ...before,
       audio: down.track('audio'),
       video,
+      pictured: before.pictured || video !== null,
       health: healths[down.state] ?? before.health,
     });
     // Without a picture there is nothing to wait for.

@@ -94,7 +94,7 @@ export function fitting(tiles, room) {
   if (tiles.length <= room) return tiles;
   /** @param {Tile} t */
   const rank = t =>
-    t.self ? 0 : t.stream?.video ? 1 : t.member?.hand ? 2 : t.stream?.audio ? 3 : 4;
+    t.self ? 0 : t.stream?.pictured ? 1 : t.member?.hand ? 2 : t.stream?.audio ? 3 : 4;
   const chosen = new Set([...tiles].sort((a, b) => rank(a) - rank(b)).slice(0, room));
   return tiles.filter(t => chosen.has(t));
 }

@@ -22,7 +22,10 @@ export function openSettings(view, signal) {
     signal,
     draw: (_, life) => [
       devicesOf(view, life),
-      section(words.t('settings.receive'), [receiveOf(view, life)]),
+      section(words.t('settings.receive'), [
+        receiveOf(view, life),
+        ...simulcastOf(view, life),
+      ]),
       appearance(view, life),
     ],
   });
@@ -131,6 +134,33 @@ function receiveOf({ words, settings }, signal) {
     signal,
   );
   return element;
+}
+
+/**
+ * @param {View} view
+ * @param {AbortSignal} signal
+ */
+function simulcastOf({ words, settings }, signal) {
+  const { element, select } = line('setting-simulcast', words.t('settings.simulcast'));
+  const hint = el(
+    'p',
+    { class: 'field-hint', id: 'setting-simulcast-hint' },
+    words.t('settings.simulcast.hint'),
+  );
+  select.setAttribute('aria-describedby', hint.id);
+  const values = /** @type {const} */ (['auto', 'on', 'off']);
+  const options = values.map(value => ({ value, label: words.t(`simulcast.${value}`) }));
+  fill(select, options, settings.value.simulcast);
+  on(
+    select,
+    'change',
+    () => {
+      const simulcast = values.find(value => value === select.value);
+      if (simulcast) settings.update({ simulcast });
+    },
+    signal,
+  );
+  return [element, hint];
 }
 
 /**

@@ -16,7 +16,7 @@ import { makeTile } from './tile.js';
  * @param {AbortSignal} signal
  */
 export function mountStage(root, view, signal) {
-  const { words, session, roster, subscriber, speakers, look } = view;
+  const { words, session, roster, subscriber, speakers, attention, look } = view;
   const list = el('ul', { class: 'tiles', 'aria-label': words.t('stage') });
   const number = el('span', {});
   const whom = el('span', { class: 'visually-hidden' });
@@ -64,6 +64,7 @@ export function mountStage(root, view, signal) {
     });
     const all = [...places.shares, ...places.people];
     shown.forEach((tile, i) => put(kept.get(tile.key)?.element, all[i]));
+    attention.look(areasOf(shown, all));
     const hidden = people.length - room.length;
     more.hidden = hidden === 0;
     number.textContent = `+${words.number(hidden)}`;
@@ -90,6 +91,22 @@ function put(element, place) {
   element.style.insetBlockStart = `${place.y}px`;
   element.style.inlineSize = `${place.width}px`;
   element.style.blockSize = `${place.height}px`;
+}
+
+/**
+ * How large each stream is shown. What is shared may be shown in full at any time.
+ *
+ * @param {Tile[]} tiles
+ * @param {Place[]} places of the tiles
+ */
+function areasOf(tiles, places) {
+  /** @type {Map<string, number>} */
+  const areas = new Map();
+  tiles.forEach(({ stream, share }, i) => {
+    const { width, height } = places[i] ?? { width: 0, height: 0 };
+    if (stream) areas.set(stream.id, share ? Infinity : width * height);
+  });
+  return areas;
 }
 
 /**

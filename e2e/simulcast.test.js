@@ -1,0 +1,131 @@
+// One camera in several sizes: each viewer gets the one that it looks at and can take.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { launch, person, waitReceived } from './lib/browser.js';
+import { enter } from './lib/room.js';
+import { startServerOn } from './lib/server.js';
+import { countNegotiations, inbound, waitWidth, watchFrames } from './lib/watch.js';
+
+/** @import { Browser, Page } from 'playwright-core' */
+
+const everybody = { password: { type: 'wildcard' }, permissions: 'present' };
+const codecs = ['vp8', 'vp9', 'av1', 'h264'];
+
+/** Sizes of a viewer's window in which the picture is small, and large. */
+const windows = {
+  small: { width: 400, height: 360 },
+  large: { width: 760, height: 640 },
+};
+/** How often each switch is tried. */
+const TRIES = 3;
+
+/** @type {Awaited<ReturnType<typeof startServerOn>>} */
+let server;
+/** @type {Browser} */
+let browser;
+
+before(async () => {
+  // Fewer frames leave a small machine time for three encoders.
+  browser = await launch(['--use-fake-device-for-media-stream=fps=15']);
+  server = await startServerOn({
+    groups: Object.fromEntries(
+      codecs.map(codec => [
+        codec,
+        { codecs: [codec, 'opus'], 'wildcard-user': everybody },
+      ]),
+    ),
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/**
+ * Somebody who comes to a group with these settings.
+ *
+ * @param {string} group
+ * @param {string} name
+ * @param {object} settings
+ */
+async function come(group, name, settings) {
+  const context = await person(browser, { viewport: windows.large });
+  await context.addInitScript(countNegotiations);
+  await context.addInitScript(
+    text => localStorage.setItem('galene.settings', text),
+    JSON.stringify(settings),
+  );
+  return enter(context, `${server.origin}/group/${group}/`, name);
+}
+
+/** @param {number[]} numbers */
+const median = numbers => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN;
+
+/**
+ * What a page sends of its camera, by encoding.
+ *
+ * @param {Page} page
+ * @returns {Promise<{ rid?: string, frameWidth?: number, scalabilityMode?: string, mimeType?: string }[]>}
+ */
+const outbound = page =>
+  page.evaluate(async () => {
+    const sent = [];
+    // @ts-expect-error - see keepPeerConnections
+    for (const peer of window.testPeers) {
+      if (peer.connectionState !== 'connected') continue;
+      const reports = await peer.getStats();
+      for (const report of reports.values()) {
+        if (report.type !== 'outbound-rtp' || report.kind !== 'video') continue;
+        sent.push({ ...report, mimeType: reports.get(report.codecId)?.mimeType });
+      }
+    }
+    return sent;
+  });
+
+for (const codec of codecs) {
+  test(`the size follows the tile, without negotiation and without a freeze: ${codec}`, async t => {
+    const ada = await come(codec, 'Ada', { simulcast: 'on' });
+    const grace = await come(codec, 'Grace', { cameraOn: false, microphoneOn: false });
+    await waitReceived(grace, r => r.framesDecoded > 0, 'no picture');
+    await watchFrames(grace);
+    await waitWidth(grace, [1280], 0);
+    const before = await inbound(grace);
+
+    /** @type {Record<keyof typeof windows, { took: number, gap: number }[]>} */
+    const switches = { small: [], large: [] };
+    for (let i = 0; i < TRIES; i++) {
+      for (const size of /** @type {const} */ (['small', 'large'])) {
+        const since = await grace.evaluate(() => performance.now());
+        await grace.setViewportSize(windows[size]);
+        const widths = size === 'small' ? [320] : [1280];
+        switches[size].push(await waitWidth(grace, widths, since));
+      }
+    }
+    for (const [size, all] of Object.entries(switches)) {
+      const list = all.map(s => `${s.took} ms (longest gap ${s.gap} ms)`).join(', ');
+      t.diagnostic(`to ${size}: ${list}`);
+      // A busy machine may delay one of them.
+      assert.ok(
+        median(all.map(s => s.gap)) <= 500,
+        `to ${size}, the picture froze: ${list}`,
+      );
+    }
+    const sent = await outbound(ada);
+    t.diagnostic(
+      sent
+        .map(s => `${s.rid} ${s.mimeType} ${s.frameWidth ?? 0} ${s.scalabilityMode}`)
+        .join('; '),
+    );
+    const now = await inbound(grace);
+    t.diagnostic(
+      `${now.framesDecoded} frames, ${now.keyFramesDecoded} key, ${now.pliCount} PLI, ${now.freezeCount} freezes`,
+    );
+    assert.ok(now.framesDecoded > before.framesDecoded);
+    assert.equal(now.negotiations, before.negotiations, 'switching was negotiated');
+    assert.equal(now.pliCount, before.pliCount, 'the decoder lacked a keyframe');
+    await Promise.all([ada, grace].map(page => page.context().close()));
+  });
+}
