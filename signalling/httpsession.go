@@ -103,9 +103,7 @@ var (
 )
 
 const (
-	// connectTimeout is how long a session may take until its connection stands.
-	connectTimeout = 20 * time.Second
-	// connectLook is how often it is looked whether it stands.
+	// connectLook is how often it is looked whether a connection stands.
 	connectLook = 500 * time.Millisecond
 	// gatherTimeout is how long an answer may wait for our candidates.
 	gatherTimeout = 10 * time.Second
@@ -125,6 +123,11 @@ func (h *HTTPSession) Key() string { return h.key }
 
 // ID is the member's.
 func (h *HTTPSession) ID() string { return h.member.ID() }
+
+// owner is whose the connection is, for statistics.
+func (h *HTTPSession) owner() rtpconn.Owner {
+	return rtpconn.Owner{Group: h.group, Client: h.member.ID()}
+}
 
 // ETag is the entity tag of the session's present ICE session, in quotes.
 func (h *HTTPSession) ETag() string {
@@ -172,7 +175,7 @@ func (h *HTTPSession) loop() (err error) {
 			err = errPanicked
 		}
 	}()
-	deadline := time.NewTimer(connectTimeout)
+	deadline := time.NewTimer(h.limits.ConnectWait)
 	defer deadline.Stop()
 	look := time.NewTicker(connectLook)
 	defer look.Stop()
