@@ -204,3 +204,21 @@ func TestPeerConnectsToThePublicAddressAlone(t *testing.T) {
 	}
 	within(t, "connection", done)
 }
+
+func TestNewConnectionsHaveThePublicAddressesOfTheMoment(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	for _, address := range []string{"203.0.113.7", "203.0.113.8", ""} {
+		var public []netip.Addr
+		if address != "" {
+			public = append(public, netip.MustParseAddr(address))
+		}
+		if err := e.SetPublicAddresses(public); err != nil {
+			t.Fatal(err)
+		}
+		answer := newTestViewer(t, e, hear).exchange(false)
+		if got := strings.Contains(answer, " 203."); got != (address != "") || !strings.Contains(answer, " "+address) {
+			t.Errorf("with the public address %q the answer is\n%s", address, answer)
+		}
+	}
+}

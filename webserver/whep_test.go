@@ -48,6 +48,7 @@ func TestWHEPEndpoint(t *testing.T) {
 		{"a locked group", "POST", "locked/.whep", offer, []string{sdpType}, 403, nil, "locked"},
 		{"no such group", "POST", "none/.whep", offer, []string{sdpType}, 404, nil, ""},
 		{"a group that has moved", "POST", "moved/.whep", offer, []string{sdpType}, 307, []string{"Location: https://other.example.org/group/moved/.whep"}, ""},
+		{"a user's stream in a group that has moved", "POST", "moved/.whep?user=a%20b", offer, []string{sdpType}, 307, []string{"Location: https://other.example.org/group/moved/.whep?user=a%20b"}, ""},
 		{"codecs that nobody has", "POST", "stage/.whep", strings.NewReplacer("VP8", "XP8", "opus", "xpus").Replace(offer), []string{sdpType}, 406, nil, "cannot receive"},
 		{"an offer that receives nothing", "POST", "stage/.whep", publisherOffer(t), []string{sdpType}, 400, nil, "nothing to receive"},
 		{"nonsense", "POST", "stage/.whep", "nonsense", []string{sdpType}, 400, nil, "session description"},
