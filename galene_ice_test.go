@@ -284,3 +284,8 @@ func TestReachFollowsTheConfiguration(t *testing.T) {
 		t.Errorf("a mistake changes the reach to %+v", r)
 	}
 }
+
+func TestMediaArrivesWhereAddressesAreHidden(t *testing.T) {
+	t.Parallel()
+	meetOver(t, "", "-mdns", "-public-address", "203.0.113.7", "-turn=")
+}

@@ -33,7 +33,7 @@ type Options struct {
 	// none.
 	TCPMux ice.TCPMux
 	// PublicAddresses are offered in addition to this machine's own, because a
-	// NAT maps them to it; at most one of each family.
+	// NAT maps them to it; at most one of each family. Not with MDNS.
 	PublicAddresses []netip.Addr
 	// Loopback adds candidates on the loopback interface.
 	Loopback bool

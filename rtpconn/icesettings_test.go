@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -132,6 +133,28 @@ func TestPublicAddressesAreOfferedBesideOurOwn(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAddressesAreHiddenBehindNames(t *testing.T) {
+	t.Parallel()
+	mux, err := udpmux.Listen(udpmux.Options{Loopback: true, Log: discardLog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = mux.Close() })
+	for _, o := range []Options{{Mux: mux}, {}} {
+		o.Loopback, o.Log, o.MDNS = true, discardLog(), true
+		o.PublicAddresses = []netip.Addr{netip.MustParseAddr("203.0.113.7")}
+		got := hostCandidates(t, o)
+		if len(got) == 0 {
+			t.Errorf("one port: %v: there are no candidates", o.Mux != nil)
+		}
+		for _, c := range got {
+			if !regexp.MustCompile(`^udp [0-9a-f-]+\.local:\d+$`).MatchString(c) {
+				t.Errorf("one port: %v: candidate %s, want a name", o.Mux != nil, c)
+			}
+		}
 	}
 }
 
