@@ -21,7 +21,7 @@ import (
 
 // HTTPSession is a member of a group that has no signalling channel: it makes its
 // offer in an HTTP request, and gets the answer in the reply. It publishes one
-// stream (WHIP, RFC 9725) or watches one (WHEP, draft-ietf-wish-whep). It ends
+// stream (WHIP, RFC 9725) or watches those of others (WHEP, draft-ietf-wish-whep). It ends
 // when its client asks for that, when it is kicked, when it may no longer do what
 // it does, when its connection fails or never stands, and with the server.
 //
