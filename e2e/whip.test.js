@@ -119,9 +119,8 @@ function watch(page, url, bearer, places = 1) {
  */
 function framesOfPlaces(page) {
   return page.evaluate(async () => {
-    /** @type {RTCPeerConnection} */
     // @ts-expect-error - see watch
-    const { peer } = window;
+    const peer = /** @type {RTCPeerConnection} */ (window.peer);
     const receivers = peer
       .getReceivers()
       .filter(receiver => receiver.track.kind === 'video');
@@ -143,11 +142,11 @@ function framesOfPlaces(page) {
  * @param {number[]} places
  */
 async function waitPlaces(page, places) {
-  const before = await framesOfPlaces(page);
+  const first = await framesOfPlaces(page);
   const end = Date.now() + 60_000;
   for (;;) {
     const frames = await framesOfPlaces(page);
-    if (places.every(i => (frames[i] ?? 0) > (before[i] ?? 0) + 5)) return;
+    if (places.every(i => (frames[i] ?? 0) > (first[i] ?? 0) + 5)) return;
     assert.ok(Date.now() < end, `places ${places.join()} stand still: ${frames.join()}`);
     await page.waitForTimeout(100);
   }

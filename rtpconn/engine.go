@@ -51,7 +51,7 @@ type Options struct {
 type Engine struct {
 	options  Options
 	settings atomic.Pointer[webrtc.SettingEngine] // immutable; each connection gets a copy
-	batches  sync.Pool            // of *udpsocket.Batch, for who is not a reader of the mux
+	batches  sync.Pool                            // of *udpsocket.Batch, for who is not a reader of the mux
 	ticker   *ticker
 	done     chan struct{}  // closed to end the ticker
 	stop     sync.Once      // closes done

@@ -26,7 +26,7 @@ type policy struct {
 	media Media
 	local func() ([]netip.Addr, error)
 
-	reach atomic.Pointer[Reach]
+	reach   atomic.Pointer[Reach]
 	own     atomic.Pointer[ownAddresses]
 	listing sync.Mutex // held by whoever lists the addresses
 
