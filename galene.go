@@ -134,7 +134,7 @@ func serve(ctx context.Context, flags config.Flags, announce func(net.Addr), log
 
 	settings := config.Open(filepath.Join(flags.Data, "config.json"), log)
 	parts := &parts{scrapers: scrapers, log: log}
-	media, err := openMedia(flags, settings.Settings(), listener, parts.certificate, log)
+	media, err := openMedia(flags, settings.Settings, listener, parts.certificate, log)
 	if err != nil {
 		return err
 	}

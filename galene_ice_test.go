@@ -3,6 +3,8 @@ package main
 import (
 	"crypto/tls"
 	"errors"
+	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"galene/config"
 	"galene/internal/testkit"
 	"galene/netaddr"
 )
@@ -244,4 +247,45 @@ func TestSharedPortServesTheWeb(t *testing.T) {
 		t.Errorf("read %d bytes, %v, want the end of the connection without an answer", n, err)
 	}
 	p.stop(t)
+}
+
+func TestReachFollowsTheConfiguration(t *testing.T) {
+	t.Parallel()
+	otherAddress(t)
+	flags, err := config.ParseFlags([]string{"-turn", ":" + freePort(t), "-insecure", "-data", t.TempDir()}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	settings := &config.Settings{PublicAddresses: []string{"203.0.113.7"}}
+	m, err := openMedia(flags, func() *config.Settings { return settings }, listener, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	defer m.relay.Stop()
+	for _, address := range []string{"203.0.113.7", "203.0.113.8"} {
+		settings = &config.Settings{PublicAddresses: []string{address}, TURNPeers: []string{"10.1.0.0/16"}}
+		m.servers.Refresh()
+		if urls := m.relay.URLs(); !slices.ContainsFunc(urls, func(url string) bool { return strings.HasPrefix(url, "turn:"+address+":") }) {
+			t.Errorf("with the public address %s the relay is at %v", address, urls)
+		}
+		if r := m.reach.Load(); len(r.peers) != 1 || r.public.IPv4.String() != address {
+			t.Errorf("with the public address %s the reach is %+v", address, r)
+		}
+	}
+	settings = &config.Settings{PublicAddresses: []string{"nonsense"}}
+	m.servers.Refresh()
+	if r := m.reach.Load(); r.public.IPv4.String() != "203.0.113.8" {
+		t.Errorf("a mistake changes the reach to %+v", r)
+	}
+}
+
+func TestMediaArrivesWhereAddressesAreHidden(t *testing.T) {
+	t.Parallel()
+	meetOver(t, "", "-mdns", "-public-address", "203.0.113.7", "-turn=")
 }

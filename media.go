@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"galene/config"
@@ -28,6 +29,8 @@ type media struct {
 	web     net.Listener // where the web server is to listen
 	log     *slog.Logger
 	closers []func() error // of what is under the engine, last first
+
+	reach atomic.Pointer[reach] // immutable
 }
 
 // certificateFunc returns the certificate of the moment.
@@ -38,17 +41,19 @@ type certificateFunc func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 // may become media's as well, if it has the same port. The caller closes the
 // result, and runs its servers.
 func openMedia(
-	flags config.Flags, settings *config.Settings, web net.Listener, certificate certificateFunc, log *slog.Logger,
+	flags config.Flags, settings func() *config.Settings, web net.Listener, certificate certificateFunc, log *slog.Logger,
 ) (*media, error) {
 	m := &media{web: web, log: log}
 	options := rtpconn.Options{Loopback: flags.Loopback, MDNS: flags.MDNS, Log: log}
-	reach, err := newReach(flags, settings)
+	reach, err := newReach(flags, settings())
+	m.reach.Store(reach)
+	var ports turnserver.Media
 	if err == nil {
 		options.PublicAddresses = reach.public.List()
-		err = m.openPorts(flags, &options, &reach)
+		ports, err = m.openPorts(flags, &options)
 	}
 	if err == nil {
-		err = m.makeEngine(flags, options, reach, certificate)
+		err = m.makeEngine(flags, options, ports, certificate, func() { m.follow(flags, settings()) })
 	}
 	if err != nil {
 		m.close()
@@ -60,13 +65,12 @@ func openMedia(
 // reach is how others reach this machine.
 type reach struct {
 	public config.PublicAddresses
-	peers  []config.Peers   // that the TURN server allows
-	media  turnserver.Media // where media arrives
-	name   string           // the host's name, if it is known
+	peers  []config.Peers // that the TURN server allows
+	name   string         // the host's name, if it is known
 }
 
-func newReach(flags config.Flags, settings *config.Settings) (reach, error) {
-	r := reach{public: flags.PublicAddresses, name: settings.CanonicalHost}
+func newReach(flags config.Flags, settings *config.Settings) (*reach, error) {
+	r := &reach{public: flags.PublicAddresses, name: settings.CanonicalHost}
 	var err error
 	if r.public == (config.PublicAddresses{}) {
 		if r.public, err = config.ParsePublicAddresses(settings.PublicAddresses); err != nil {
@@ -86,6 +90,34 @@ func newReach(flags config.Flags, settings *config.Settings) (reach, error) {
 	return r, nil
 }
 
+// relay is what the TURN server is to know of it.
+func (r *reach) relay() turnserver.Reach {
+	return turnserver.Reach{Public: r.public.List(), Peers: r.peers, Host: r.name}
+}
+
+// equal tells whether nothing has changed.
+func (r *reach) equal(other *reach) bool {
+	return r.public == other.public && r.name == other.name && slices.Equal(r.peers, other.peers)
+}
+
+// follow takes over what the configuration says about how this machine is reached.
+// Connections that there are stay as they are.
+func (m *media) follow(flags config.Flags, settings *config.Settings) {
+	next, err := newReach(flags, settings)
+	before := m.reach.Load()
+	if err != nil || next.equal(before) {
+		return // settings with a mistake have been logged, and are not in force
+	}
+	m.reach.Store(next)
+	if next.public != before.public {
+		m.log.Info("the public addresses have changed", "addresses", next.public.List())
+		logError(m.log, "cannot use the public addresses", m.engine.SetPublicAddresses(next.public.List()))
+	}
+	if m.relay != nil {
+		m.relay.Follow(next.relay())
+	}
+}
+
 // behindNAT reports whether clients on the IPv4 Internet do not reach this
 // machine by the addresses that it knows of.
 func (r *reach) behindNAT() bool {
@@ -94,13 +126,14 @@ func (r *reach) behindNAT() bool {
 		!slices.ContainsFunc(local, func(a netip.Addr) bool { return a.Is4() && netaddr.Public(a) })
 }
 
-// openPorts opens the ports for media, and puts them into options and reach.
-func (m *media) openPorts(flags config.Flags, options *rtpconn.Options, reach *reach) error {
+// openPorts opens the ports for media, puts them into options, and returns which
+// they are.
+func (m *media) openPorts(flags config.Flags, options *rtpconn.Options) (turnserver.Media, error) {
 	ports := flags.UDPRange
 	if ports == (config.PortRange{}) || ports.Single() {
 		mux, err := udpmux.Listen(udpmux.Options{Port: int(ports.Min), Loopback: flags.Loopback, Log: m.log})
 		if err != nil {
-			return fmt.Errorf("cannot open the UDP port for media (-udp-range chooses another one): %w", err)
+			return turnserver.Media{}, fmt.Errorf("cannot open the UDP port for media (-udp-range chooses another one): %w", err)
 		}
 		m.closers = append(m.closers, mux.Close)
 		m.log.Info("media is on one UDP port", "port", mux.Port())
@@ -110,13 +143,11 @@ func (m *media) openPorts(flags config.Flags, options *rtpconn.Options, reach *r
 		m.log.Info("media is on a range of UDP ports", "first", ports.Min, "last", ports.Max)
 		options.PortMin, options.PortMax = ports.Min, ports.Max
 	}
-	reach.media = turnserver.Media{Min: ports.Min, Max: ports.Max, Loopback: flags.Loopback}
-
 	if mux := m.openTCP(ports.Min); mux != nil {
 		m.closers = append(m.closers, mux.Close)
 		options.TCPMux = mux
 	}
-	return nil
+	return turnserver.Media{Min: ports.Min, Max: ports.Max, Loopback: flags.Loopback}, nil
 }
 
 // openTCP accepts media over TCP on a port, which may be the web server's. It is
@@ -138,9 +169,9 @@ func (m *media) openTCP(port uint16) *tcpmux.Mux {
 }
 
 // makeEngine makes the engine and the ICE servers, with the TURN server among
-// them.
+// them. From time to time they call follow.
 func (m *media) makeEngine(
-	flags config.Flags, options rtpconn.Options, reach reach, certificate certificateFunc,
+	flags config.Flags, options rtpconn.Options, ports turnserver.Media, certificate certificateFunc, follow func(),
 ) error {
 	settings, err := rtpconn.NewSettingEngine(options)
 	if err != nil {
@@ -150,14 +181,14 @@ func (m *media) makeEngine(
 		File:      filepath.Join(flags.Data, "ice-servers.json"),
 		Auto:      flags.Turn.Auto,
 		RelayOnly: flags.RelayOnly,
-		BehindNAT: reach.behindNAT(),
+		BehindNAT: func() bool { return m.reach.Load().behindNAT() },
+		Reload:    follow,
 		Settings:  settings,
 		Log:       m.log,
 	}
 	if flags.Turn.Enabled() {
 		relay := turnserver.Options{
-			Listen: flags.Turn, Public: reach.public.List(), Media: reach.media, Peers: reach.peers,
-			Host: reach.name, Log: m.log,
+			Listen: flags.Turn, Reach: m.reach.Load().relay(), Media: ports, Log: m.log,
 		}
 		if !flags.Insecure {
 			relay.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate}

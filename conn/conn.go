@@ -132,6 +132,8 @@ const Unlimited = ^uint64(0)
 // Selection is one track that a subscriber wants of a stream.
 type Selection struct {
 	Track UpTrack
+	// Up is the stream that Track is one of; nil if that is clear from the context.
+	Up Up
 	// LowestLayer asks for the track's lowest spatial layer only.
 	LowestLayer bool
 }

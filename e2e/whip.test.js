@@ -25,7 +25,11 @@ before(async () => {
   [studio, browser] = await Promise.all([startStudio(), launch()]);
   server = await startServerOn({
     settings: { allowOrigin: [studio.origin] },
-    groups: { studio: { 'wildcard-user': everybody }, guarded: {} },
+    groups: {
+      studio: { 'wildcard-user': everybody },
+      hall: { 'wildcard-user': everybody },
+      guarded: {},
+    },
     tokens: ['studio', 'guarded'].map(group => ({
       token: `${token}-${group}`,
       group,
@@ -79,30 +83,73 @@ function publish(page, url, bearer) {
 }
 
 /**
- * Watches, and shows what comes.
+ * Watches, and shows the first stream that comes.
  *
  * @param {Page} page
  * @param {string} url
  * @param {string} [bearer]
+ * @param {number} [places] How many streams there is room for.
  * @returns {Promise<void>}
  */
-function watch(page, url, bearer) {
+function watch(page, url, bearer, places = 1) {
   return page.evaluate(
-    async ([endpoint, secret]) => {
+    async ([endpoint, secret, count]) => {
       const peer = new RTCPeerConnection();
-      peer.addTransceiver('video', { direction: 'recvonly' });
-      peer.addTransceiver('audio', { direction: 'recvonly' });
+      for (let i = 0; i < Number(count); i++) {
+        peer.addTransceiver('video', { direction: 'recvonly' });
+        peer.addTransceiver('audio', { direction: 'recvonly' });
+      }
       peer.addEventListener('track', ({ streams: [stream] }) => {
         const video = document.querySelector('video');
-        if (video && stream) video.srcObject = stream;
+        if (video && stream) video.srcObject ??= stream;
       });
       // @ts-expect-error - see studioPage
       window.client = new window.WHEPClient();
       // @ts-expect-error - likewise
       await window.client.view(peer, endpoint, secret);
+      Object.assign(window, { peer });
     },
-    [url, bearer],
+    [url, bearer, places],
   );
+}
+
+/**
+ * @param {Page} page
+ * @returns {Promise<number[]>} The frames that were decoded at each place.
+ */
+function framesOfPlaces(page) {
+  return page.evaluate(async () => {
+    // @ts-expect-error - see watch
+    const peer = /** @type {RTCPeerConnection} */ (window.peer);
+    const receivers = peer
+      .getReceivers()
+      .filter(receiver => receiver.track.kind === 'video');
+    return Promise.all(
+      receivers.map(async receiver => {
+        let frames = 0;
+        for (const report of (await receiver.getStats()).values())
+          if (report.type === 'inbound-rtp') frames = report.framesDecoded ?? 0;
+        return frames;
+      }),
+    );
+  });
+}
+
+/**
+ * Waits until every place has shown something new, or those given.
+ *
+ * @param {Page} page
+ * @param {number[]} places
+ */
+async function waitPlaces(page, places) {
+  const first = await framesOfPlaces(page);
+  const end = Date.now() + 60_000;
+  for (;;) {
+    const frames = await framesOfPlaces(page);
+    if (places.every(i => (frames[i] ?? 0) > (first[i] ?? 0) + 5)) return;
+    assert.ok(Date.now() < end, `places ${places.join()} stand still: ${frames.join()}`);
+    await page.waitForTimeout(100);
+  }
 }
 
 /**
@@ -172,6 +219,24 @@ test('a viewer of another site sees who has a page', async () => {
   await waitMoving(viewer);
   assert.equal((await received(viewer)).videoStreams, 1);
   await grace.getByRole('button', { name: 'Leave' }).click();
+});
+
+test('a viewer of another site sees everybody in one connection', async () => {
+  const room = `${server.origin}/group/hall/`;
+  const ada = await enter(await person(browser), room, 'Ada');
+  const viewer = await studioPage();
+  await watch(viewer, `${room}.whep`, undefined, 3);
+  await waitPlaces(viewer, [0]);
+  const bob = await enter(await person(browser), room, 'Bob');
+  await waitPlaces(viewer, [0, 1]);
+  assert.equal((await framesOfPlaces(viewer))[2], 0, 'there is a picture of nobody');
+  await ada.getByRole('button', { name: 'Leave' }).click();
+  await waitPlaces(viewer, [1]);
+  const eve = await enter(await person(browser), room, 'Eve');
+  await waitPlaces(viewer, [0, 1]);
+  await stop(viewer);
+  for (const page of [bob, eve])
+    await page.getByRole('button', { name: 'Leave' }).click();
 });
 
 test('who has no credentials is told so, across sites too', async () => {

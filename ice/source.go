@@ -53,10 +53,14 @@ type Options struct {
 	Auto  bool
 	// RelayOnly forbids connections that are not relayed.
 	RelayOnly bool
-	// BehindNAT says that the server's own connections need the servers of the
+	// BehindNAT, if it is not nil, says whether the server's own connections need the servers of the
 	// file. Otherwise they are reachable as they are, and go without: each
-	// relayed address would cost an allocation for each connection.
-	BehindNAT bool
+	// relayed address would cost an allocation for each connection. It is asked at
+	// each refresh.
+	BehindNAT func() bool
+	// Reload, if it is not nil, is called at the beginning of each refresh, for what
+	// has to follow the configuration.
+	Reload func()
 	// Settings are those of a connection that media arrives on, for the test of
 	// the relay.
 	Settings webrtc.SettingEngine
@@ -72,6 +76,7 @@ type Source struct {
 	test    func(context.Context) (relayTest, error)
 
 	entries atomic.Pointer[[]*entry] // of the last good file; never nil
+	outside atomic.Bool              // the server's own connections need these servers
 
 	mu       sync.Mutex // held by whoever refreshes; guards the fields below
 	tag      config.Tag // of the file that was read last, good or bad
@@ -88,8 +93,16 @@ func NewSource(o Options) *Source {
 	s := &Source{options: o, log: cmp.Or(o.Log, slog.Default())}
 	s.test = s.testRelay
 	s.entries.Store(new([]*entry))
+	s.look()
 	s.load()
 	return s
+}
+
+// look finds out whether the server's own connections need servers.
+func (s *Source) look() {
+	if s.options.BehindNAT != nil {
+		s.outside.Store(s.options.BehindNAT())
+	}
 }
 
 // ForClient returns the ICE servers for a client, with credentials that are
@@ -121,7 +134,7 @@ func (s *Source) ClientConfiguration(client string, now time.Time) Configuration
 func (s *Source) Configuration() webrtc.Configuration {
 	now := time.Now()
 	var servers []Server
-	if s.options.BehindNAT || s.options.RelayOnly {
+	if s.outside.Load() || s.options.RelayOnly {
 		servers = s.fromFile(now)
 	}
 	if s.options.RelayOnly && s.options.Relay != nil {
@@ -196,6 +209,10 @@ func (s *Source) Run(ctx context.Context) {
 // it all the time; a caller that wants the relay to be there before it serves
 // clients calls it first.
 func (s *Source) Refresh() {
+	if s.options.Reload != nil {
+		s.options.Reload()
+	}
+	s.look()
 	s.load()
 	s.steer()
 }

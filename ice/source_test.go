@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -153,7 +154,7 @@ func TestOwnConnectionsUseServersOnlyIfTheyMust(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := NewSource(Options{
-				File: path, Relay: &fakeRelay{urls: relayURLs}, BehindNAT: tt.behindNAT, RelayOnly: tt.relayOnly,
+				File: path, Relay: &fakeRelay{urls: relayURLs}, BehindNAT: func() bool { return tt.behindNAT }, RelayOnly: tt.relayOnly,
 				Log: new(testlog.Journal).Logger(),
 			})
 			s.Refresh()
@@ -224,4 +225,22 @@ func TestRunRefreshesAndTestsUntilItEnds(t *testing.T) { // not parallel: it has
 			t.Error("the relay is still running")
 		}
 	})
+}
+
+func TestConfigurationIsFollowedAtEachRefresh(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ice-servers.json")
+	write(t, path, `[{"urls":"stun:a.example"}]`)
+	behindNAT, reloads := false, 0
+	s := NewSource(Options{
+		File: path, Log: slog.New(slog.DiscardHandler),
+		BehindNAT: func() bool { return behindNAT },
+		Reload:    func() { reloads++; behindNAT = reloads == 2 },
+	})
+	for i, want := range []int{0, 1, 0} {
+		s.Refresh()
+		if got := len(s.Configuration().ICEServers); got != want || reloads != i+1 {
+			t.Errorf("refresh %d: %d servers, %d reloads, want %d and %d", i+1, got, reloads, want, i+1)
+		}
+	}
 }

@@ -54,7 +54,7 @@ func (e *Engine) newAPI(key apiKey, bound *sources, h *handshake) (*webrtc.API, 
 	if err != nil {
 		return nil, err
 	}
-	settings := e.settings
+	settings := *e.settings.Load()
 	settings.BufferFactory = bound.newBuffer
 	if e.options.Mux != nil {
 		h.observe(&settings)

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"galene/conn"
 )
 
 // session begins a typical offer of a browser.
@@ -205,19 +203,11 @@ func TestBrowsersAreAnswered(t *testing.T) {
 func TestBrowsersThatViewAreAnswered(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t)
-	p, _ := showing(t, e, "a", opus, vp8)
-	view, err := e.NewView(DownConfig{Up: p.up})
+	view, err := e.NewView(ViewConfig{ID: "viewer", Codecs: []string{"vp8", "opus"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(view.Close)
-	var selection []conn.Selection
-	for _, track := range p.up.Tracks() {
-		selection = append(selection, conn.Selection{Track: track})
-	}
-	if err := view.Select(selection); err != nil {
-		t.Fatal(err)
-	}
 	var offer strings.Builder
 	for line := range strings.Lines(strings.ReplaceAll(chromium, "a=sendonly", "a=recvonly")) {
 		if !strings.HasPrefix(line, "a=ssrc") && !strings.HasPrefix(line, "a=msid:") {

@@ -5,7 +5,8 @@
 // An [Engine] makes connections and closes them. An [Up] is a publisher's peer
 // connection; it answers offers and implements conn.Up. A [Down] is a
 // subscriber's; it makes offers, and takes packets from any conn.Up through
-// conn.Sink. A [View] does the same for a subscriber that makes the offers itself.
+// conn.Sink. A [View] does the same, for any number of streams, for a subscriber that
+// makes the offers itself.
 // Streams are never transcoded.
 //
 // # A packet's way

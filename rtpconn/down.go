@@ -21,7 +21,9 @@ var errUnanswered = errors.New("rtpconn: the offer was not answered")
 
 // DownConfig configures a [Down].
 type DownConfig struct {
-	Up     conn.Up
+	Up conn.Up // nil if each selection says its own
+	// ID is what statistics call the connection; like Up if empty.
+	ID     string
 	Owner  Owner
 	Events Events
 	// Log carries the group and the client; the engine's if nil.
@@ -36,6 +38,7 @@ type Down struct {
 
 	// Immutable.
 	up      conn.Up
+	id      string // in statistics
 	owner   Owner
 	part    int             // of the interval, in which the ticker serves the connection
 	created rtptime.Instant // when the subscriber began to wait
@@ -66,7 +69,10 @@ type slot struct {
 // NewDown returns a connection for a stream. Nothing is selected.
 func (e *Engine) NewDown(c DownConfig) (*Down, error) {
 	d := &Down{up: c.Up, part: rand.IntN(tickerSlices)} //nolint:gosec // not a secret
-	d.owner, d.created = c.Owner, rtptime.Now()
+	d.id, d.owner, d.created = c.ID, c.Owner, rtptime.Now()
+	if d.id == "" && c.Up != nil {
+		d.id = c.Up.ID()
+	}
 	d.active.Store(&[]*downTrack{})
 	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log), d.hear, nil); err != nil {
 		return nil, err

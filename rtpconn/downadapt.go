@@ -1,6 +1,7 @@
 package rtpconn
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -60,7 +61,7 @@ func encodingsOf(up conn.Up, t conn.UpTrack) []conn.UpTrack {
 // choose makes s the most that is sent. It reports whether that is news. The caller
 // holds the lock, unless the track is new.
 func (d *downTrack) choose(s conn.Selection) bool {
-	encodings := encodingsOf(d.down.up, s.Track)
+	encodings := encodingsOf(cmp.Or(s.Up, d.down.up), s.Track)
 	if l := &d.ladder; l.selection == s && slices.Equal(l.encodings, encodings) {
 		return false
 	}

@@ -124,10 +124,25 @@ func (d *downTrack) handleRTCP(packet rtcp.Packet) {
 		d.receptionReports(p.Reports, now)
 	case *rtcp.ReceiverEstimatedMaximumBitrate:
 		if slices.Contains(p.SSRCs, d.ssrc) && p.Bitrate >= 0 {
-			d.allow.REMB.Set(uint64(min(p.Bitrate, maxFloatRate)), now)
+			d.allow.REMB.Set(d.share(uint64(min(p.Bitrate, maxFloatRate))), now)
 			d.down.poke() // what is sent may have to change
 		}
 	}
+}
+
+// share is what the track may have of a rate that the subscriber can take of all
+// tracks: pictures share it equally. Sound needs little, and is not adapted.
+func (d *downTrack) share(rate uint64) uint64 {
+	if !d.isVideo() {
+		return rate
+	}
+	pictures := uint64(0)
+	for _, t := range *d.down.active.Load() {
+		if t.isVideo() {
+			pictures++
+		}
+	}
+	return rate / max(pictures, 1)
 }
 
 // maxFloatRate keeps an estimate within what converts to an integer.

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -32,7 +33,7 @@ type Options struct {
 	// none.
 	TCPMux ice.TCPMux
 	// PublicAddresses are offered in addition to this machine's own, because a
-	// NAT maps them to it; at most one of each family.
+	// NAT maps them to it; at most one of each family. Not with MDNS.
 	PublicAddresses []netip.Addr
 	// Loopback adds candidates on the loopback interface.
 	Loopback bool
@@ -49,8 +50,8 @@ type Options struct {
 // goroutine.
 type Engine struct {
 	options  Options
-	settings webrtc.SettingEngine // immutable; each connection gets a copy
-	batches  sync.Pool            // of *udpsocket.Batch, for who is not a reader of the mux
+	settings atomic.Pointer[webrtc.SettingEngine] // immutable; each connection gets a copy
+	batches  sync.Pool                            // of *udpsocket.Batch, for who is not a reader of the mux
 	ticker   *ticker
 	done     chan struct{}  // closed to end the ticker
 	stop     sync.Once      // closes done
@@ -75,17 +76,30 @@ func NewEngine(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		options:     o,
-		settings:    settings,
 		engines:     make(map[apiKey]*webrtc.MediaEngine),
 		connections: make(map[interface{ Close() }]struct{}),
 		ticker:      newTicker(),
 		done:        make(chan struct{}),
 	}
+	e.settings.Store(&settings)
 	if _, err := e.freshCertificate(time.Now()); err != nil {
 		return nil, err
 	}
 	e.wg.Go(func() { e.ticker.run(e.done) })
 	return e, nil
+}
+
+// SetPublicAddresses changes the option of that name, for connections that are made
+// from now on.
+func (e *Engine) SetPublicAddresses(addresses []netip.Addr) error {
+	o := e.options
+	o.PublicAddresses = addresses
+	settings, err := newSettings(o)
+	if err != nil {
+		return err
+	}
+	e.settings.Store(&settings)
+	return nil
 }
 
 // Close closes every connection and waits until all their goroutines have

@@ -40,6 +40,9 @@ func configureReachability(s *webrtc.SettingEngine, o Options) error {
 	s.SetSrflxAcceptanceMinWait(reflexiveWait)
 	s.SetPrflxAcceptanceMinWait(reflexiveWait)
 	s.SetRelayAcceptanceMinWait(relayWait)
+	if o.MDNS {
+		return nil // names hide all addresses: Pion would refuse to offer others
+	}
 	if err := s.SetICEAddressRewriteRules(publicAddressRules(o.PublicAddresses)...); err != nil {
 		return fmt.Errorf("rtpconn: public addresses %v: %w", o.PublicAddresses, err)
 	}

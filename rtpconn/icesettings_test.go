@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -135,6 +136,28 @@ func TestPublicAddressesAreOfferedBesideOurOwn(t *testing.T) {
 	}
 }
 
+func TestAddressesAreHiddenBehindNames(t *testing.T) {
+	t.Parallel()
+	mux, err := udpmux.Listen(udpmux.Options{Loopback: true, Log: discardLog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = mux.Close() })
+	for _, o := range []Options{{Mux: mux}, {}} {
+		o.Loopback, o.Log, o.MDNS = true, discardLog(), true
+		o.PublicAddresses = []netip.Addr{netip.MustParseAddr("203.0.113.7")}
+		got := hostCandidates(t, o)
+		if len(got) == 0 {
+			t.Errorf("one port: %v: there are no candidates", o.Mux != nil)
+		}
+		for _, c := range got {
+			if !regexp.MustCompile(`^udp [0-9a-f-]+\.local:\d+$`).MatchString(c) {
+				t.Errorf("one port: %v: candidate %s, want a name", o.Mux != nil, c)
+			}
+		}
+	}
+}
+
 // Behind a NAT, media arrives all the same: the candidate outside and the one
 // inside are one socket.
 func TestPeerConnectsToThePublicAddressAlone(t *testing.T) {
@@ -203,4 +226,22 @@ func TestPeerConnectsToThePublicAddressAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, "connection", done)
+}
+
+func TestNewConnectionsHaveThePublicAddressesOfTheMoment(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	for _, address := range []string{"203.0.113.7", "203.0.113.8", ""} {
+		var public []netip.Addr
+		if address != "" {
+			public = append(public, netip.MustParseAddr(address))
+		}
+		if err := e.SetPublicAddresses(public); err != nil {
+			t.Fatal(err)
+		}
+		answer := newTestViewer(t, e, hear).exchange(false)
+		if got := strings.Contains(answer, " 203."); got != (address != "") || !strings.Contains(answer, " "+address) {
+			t.Errorf("with the public address %q the answer is\n%s", address, answer)
+		}
+	}
 }

@@ -219,11 +219,11 @@ func TestSubscribersAreRepairedBesideTheirTrack(t *testing.T) {
 			up := s.testPublisher.up
 			var sub *testSubscriber
 			if tt.view {
-				v := newViewerOf(t, e, up, newAskingPC(t), see)
+				v := newViewerOf(t, e, newAskingPC(t), see)
+				v.exchange(false)
 				if err := v.choose(up.Tracks()...); err != nil {
 					t.Fatal(err)
 				}
-				v.exchange(false)
 				sub = v.testSubscriber
 			} else {
 				sub = newSubscriberOf(t, e, up, newAskingPC(t))

@@ -85,7 +85,7 @@ type TrackStats struct {
 // ConnectionStats is the state of one connection.
 type ConnectionStats struct {
 	Owner  Owner
-	ID     string // the stream's
+	ID     string // the stream's, or whatever the connection is called that carries several
 	Tracks []TrackStats
 }
 
@@ -105,7 +105,7 @@ func (u *Up) Stats() ConnectionStats {
 // Stats returns the connection's present state. Forwarding does not wait for it.
 func (d *Down) Stats() ConnectionStats {
 	now := rtptime.Now()
-	s := ConnectionStats{Owner: d.owner, ID: d.up.ID()}
+	s := ConnectionStats{Owner: d.owner, ID: d.id}
 	for _, t := range *d.active.Load() {
 		track := t.counters.stats(now)
 		track.Codec = t.format.MimeType

@@ -78,19 +78,25 @@ func (l *trackLocal) StreamID() string { return l.streamID }
 func (l *trackLocal) Kind() webrtc.RTPCodecType { return kindToPion(l.track.format.Kind) }
 
 // refused is the error of a subscriber that cannot take the codec.
-func (d *downTrack) refused() error {
+func (d *downTrack) refused() error { return unsupported(d.format) }
+
+// unsupported is the error of a subscriber that cannot take a codec.
+func unsupported(f codecs.Format) error {
 	return refused(fmt.Sprintf("Your browser cannot receive the %s of this stream (%s).",
-		d.format.Kind, d.format.MimeType), &UnsupportedError{d.format.Kind, d.format.MimeType})
+		f.Kind, f.MimeType), &UnsupportedError{f.Kind, f.MimeType})
 }
 
 // carries tells whether negotiated parameters are for the track's codec. If
 // our own payload type came back, nothing else can be.
 func (d *downTrack) carries(p webrtc.RTPCodecParameters) bool {
-	if !strings.EqualFold(p.MimeType, d.format.MimeType) {
-		return false
-	}
-	answered, _ := codecs.ForDown(p.MimeType, p.ClockRate, p.Channels, p.SDPFmtpLine)
-	return uint8(p.PayloadType) == d.offered || answered.PayloadType == d.format.PayloadType
+	return strings.EqualFold(p.MimeType, d.format.MimeType) && uint8(p.PayloadType) == d.offered ||
+		describes(p, d.format)
+}
+
+// describes tells whether parameters are for a format, under whatever payload type.
+func describes(p webrtc.RTPCodecParameters, f codecs.Format) bool {
+	negotiated, _ := codecs.ForDown(p.MimeType, p.ClockRate, p.Channels, p.SDPFmtpLine)
+	return strings.EqualFold(p.MimeType, f.MimeType) && negotiated.PayloadType == f.PayloadType
 }
 
 // downFormat is the codec in which a track is offered to subscribers.

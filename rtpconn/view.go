@@ -3,22 +3,36 @@ package rtpconn
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
-
-	"galene/conn"
 )
 
-// View is the connection on which one stream is sent to a subscriber who makes
-// the offers, as those do that have no signalling channel. What is sent may
-// change, within the kinds and codecs that the first offer has settled. Its
-// methods may be called from any goroutine.
+// ViewConfig configures a [View].
+type ViewConfig struct {
+	// ID is what statistics call the connection.
+	ID string
+	// Codecs names what may be sent, in the order of preference; names that are not
+	// known are ignored.
+	Codecs []string
+	Owner  Owner
+	Events Events
+	// Log carries the group and the client; the engine's if nil.
+	Log *slog.Logger
+}
+
+// View is the connection on which streams are sent to a subscriber who makes the
+// offers, as those do that have no signalling channel. Its first offer has all the
+// sections that there will ever be; what is sent in them may change at any time,
+// without negotiation. Its methods may be called from any goroutine.
 type View struct {
-	down *Down // makes no offers
+	down   *Down // makes no offers; its lock guards places
+	codecs []string
+	places []*place // set by the first offer
 
 	negotiating sync.Mutex // held during Offer; guards the fields below
 	answered    bool       // the first offer was answered
@@ -26,27 +40,19 @@ type View struct {
 	gathered    atomic.Pointer[gathering]
 }
 
-// NewView returns a connection for a stream. It waits for Select, and then for
-// its first offer. Of the events, Changed and Renegotiate do not happen.
-func (e *Engine) NewView(c DownConfig) (*View, error) {
-	d, err := e.NewDown(c)
+// NewView returns a connection that waits for its first offer. Of the events,
+// Changed and Renegotiate do not happen.
+func (e *Engine) NewView(c ViewConfig) (*View, error) {
+	d, err := e.NewDown(DownConfig{ID: c.ID, Owner: c.Owner, Events: c.Events, Log: c.Log})
 	if err != nil {
 		return nil, err
 	}
-	return &View{down: d}, nil
-}
-
-// Select says which tracks are sent, of any stream. After the first offer, tracks
-// take the place of those of the same kind, at their next keyframe; the others go
-// on as they are. [ErrCodecChanged] tells that the connection cannot carry them.
-func (v *View) Select(s []conn.Selection) error {
-	_, err := v.down.Select(s)
-	return err
+	return &View{down: d, codecs: slices.Clone(c.Codecs)}, nil
 }
 
 // Offer takes the subscriber's session description, its first or a later one, and
-// returns the answer. The first one settles what is sent: of what is selected, the
-// tracks for which there is a section that receives their kind and codec.
+// returns the answer. Each section of the first one that can receive any of the
+// codecs is a place for a track, at most maxTracks of them; see Places.
 //
 // An error is a [NegotiationError] if the description is at fault; its cause is an
 // [UnsupportedError] if none of the codecs is in it. After any error the caller
@@ -66,10 +72,7 @@ func (v *View) Offer(offer string) (answer string, err error) {
 		return "", refused("The session description cannot be used.", err)
 	}
 	v.answered = true
-	d := v.down
-	d.flushCandidates()
-	d.prime()
-	d.attach()
+	v.down.flushCandidates()
 	return answer, nil
 }
 
@@ -97,7 +100,7 @@ func (v *View) negotiate(offer string) (answer string, err error) {
 		return "", err
 	}
 	if !v.answered {
-		if err := d.fill(sections); err != nil {
+		if err := v.makePlaces(sections); err != nil {
 			return "", err
 		}
 	}
@@ -110,102 +113,6 @@ func (v *View) negotiate(offer string) (answer string, err error) {
 		return "", err
 	}
 	return local.SDP, nil
-}
-
-// fill gives each selected track the first section that can take it, and lets
-// nothing be sent on the others. The caller holds the lock.
-func (d *Down) fill(sections []section) error {
-	if !slices.ContainsFunc(sections, func(s section) bool { return s.receives }) {
-		return refused("The offer has nothing to receive.", nil)
-	}
-	byMID := make(map[string]*webrtc.RTPTransceiver)
-	for _, t := range d.pc.GetTransceivers() {
-		byMID[t.Mid()] = t
-	}
-	var lack error
-	for _, s := range d.wanted {
-		track := newDownTrack(d, s, downFormat(s.Track))
-		if err := d.place(track, s, sections, byMID); err != nil {
-			if _, ok := errors.AsType[*UnsupportedError](err); !ok {
-				return err
-			}
-			lack = err
-		}
-	}
-	if len(d.slots) == 0 {
-		if lack == nil {
-			lack = refused("There is nothing to send.", nil)
-		}
-		return lack
-	}
-	d.slotsChanged()
-	for _, t := range byMID {
-		if t.Sender() == nil {
-			if err := t.Stop(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// place has a track sent on a section that takes it, which is then taken out of
-// free.
-func (d *Down) place(track *downTrack, source conn.Selection, sections []section, free map[string]*webrtc.RTPTransceiver) error {
-	for _, s := range sections {
-		t := free[s.mid]
-		if t == nil || !s.receives || s.kind != source.Track.Kind() {
-			continue
-		}
-		accepted, err := common(t, s, track)
-		if err != nil {
-			return err
-		}
-		if len(accepted) == 0 {
-			continue
-		}
-		sender, err := d.pc.AddTrack(newTrackLocal(track, source.Track, d.up.Label()))
-		if err != nil {
-			return err
-		}
-		if t.Sender() != sender {
-			return errors.New("rtpconn: a track is sent in another section than was chosen")
-		}
-		if err := t.SetCodecPreferences(accepted); err != nil {
-			return err
-		}
-		track.offered = uint8(accepted[0].PayloadType)
-		d.slots = append(d.slots, &slot{kind: s.kind, transceiver: t, sender: sender, track: track})
-		delete(free, s.mid)
-		return nil
-	}
-	return track.refused()
-}
-
-// common finds the codec of a track among those that a section offers, and behind it
-// what that offers for its retransmissions and redundancy. It returns none if
-// the codec is not offered.
-func common(t *webrtc.RTPTransceiver, s section, track *downTrack) (accepted []webrtc.RTPCodecParameters, err error) {
-	if err := t.SetCodecPreferences(nil); err != nil {
-		return nil, err
-	}
-	offered := slices.DeleteFunc(t.Receiver().GetParameters().Codecs, func(c webrtc.RTPCodecParameters) bool {
-		return !slices.Contains(s.payloadTypes, uint8(c.PayloadType))
-	})
-	for _, c := range offered {
-		if isCompanion(c) || !track.carries(c) {
-			continue
-		}
-		with := []webrtc.RTPCodecParameters{c}
-		redundancy := redundancyType(offered, c.PayloadType)
-		for _, r := range offered {
-			if redundancy != 0 && uint8(r.PayloadType) == redundancy {
-				with = append(with, r)
-			}
-		}
-		return withRetransmissions(with, offered), nil
-	}
-	return nil, nil
 }
 
 // awaitGathering waits until the candidates of the last answer are complete; see

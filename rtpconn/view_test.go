@@ -2,29 +2,33 @@ package rtpconn
 
 import (
 	"errors"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"galene/codecs"
 	"galene/conn"
 )
 
-// testViewer is a client that makes offers to receive one stream.
+// testViewer is a client that makes offers to receive.
 type testViewer struct {
 	*testSubscriber
 	view *View
 }
 
 // newTestViewer returns a viewer that is ready for sections of these kinds.
-func newTestViewer(tb testing.TB, e *Engine, up conn.Up, kinds ...webrtc.RTPCodecType) *testViewer {
+func newTestViewer(tb testing.TB, e *Engine, kinds ...webrtc.RTPCodecType) *testViewer {
 	tb.Helper()
-	return newViewerOf(tb, e, up, newRemotePC(tb), kinds...)
+	return newViewerOf(tb, e, newRemotePC(tb), kinds...)
 }
 
 // newViewerOf is newTestViewer for a client of one's own.
-func newViewerOf(tb testing.TB, e *Engine, up conn.Up, pc *webrtc.PeerConnection, kinds ...webrtc.RTPCodecType) *testViewer {
+func newViewerOf(tb testing.TB, e *Engine, pc *webrtc.PeerConnection, kinds ...webrtc.RTPCodecType) *testViewer {
 	tb.Helper()
 	s := &testSubscriber{
 		tb: tb, pc: pc, tracks: make(chan *remoteTrack, 100),
@@ -32,7 +36,7 @@ func newViewerOf(tb testing.TB, e *Engine, up conn.Up, pc *webrtc.PeerConnection
 	}
 	s.connected = connected(s.pc)
 	s.pc.OnTrack(s.onTrack)
-	view, err := e.NewView(DownConfig{Up: up, Events: Events{
+	view, err := e.NewView(ViewConfig{ID: "viewer", Codecs: allNames, Events: Events{
 		Failed: func() { s.failed <- struct{}{} },
 		Broken: func(err error) { s.broken <- err },
 	}})
@@ -50,11 +54,18 @@ func newViewerOf(tb testing.TB, e *Engine, up conn.Up, pc *webrtc.PeerConnection
 	return &testViewer{s, view}
 }
 
-// choose selects tracks of a stream as they are.
+// choose puts tracks into the first places that fit them.
 func (v *testViewer) choose(tracks ...conn.UpTrack) error {
-	var selection []conn.Selection
+	selection := make([]conn.Selection, len(v.view.Places()))
 	for _, t := range tracks {
-		selection = append(selection, conn.Selection{Track: t})
+		i := slices.IndexFunc(selection, func(s conn.Selection) bool { return s.Track == nil })
+		for i >= 0 && i < len(selection) && (selection[i].Track != nil || !v.view.Fits(i, t)) {
+			i++
+		}
+		if i < 0 || i >= len(selection) {
+			return ErrCodecChanged
+		}
+		selection[i].Track = t
 	}
 	return v.view.Select(selection)
 }
@@ -153,16 +164,16 @@ func TestViewerGetsWhatItOffersToReceive(t *testing.T) {
 			p, locals := showing(t, e, "a", opus, h264)
 			keepSending(t, locals[0], opus, 1000)
 			keepSending(t, locals[1], h264, 1000)
-			v := newTestViewer(t, e, p.up, tt.kinds...)
-			if err := v.choose(p.up.Tracks()...); err != nil {
-				t.Fatal(err)
-			}
+			v := newTestViewer(t, e, tt.kinds...)
 			answer := v.exchange(false)
-			if got := strings.Count(answer, "a=sendonly"); got != tt.want {
-				t.Errorf("%d sections send, want %d:\n%s", got, tt.want, answer)
+			if got := strings.Count(answer, "a=sendonly"); got != len(tt.kinds) {
+				t.Errorf("%d sections send, want %d:\n%s", got, len(tt.kinds), answer)
 			}
-			if got := strings.Count(answer, "a=inactive"); got != len(tt.kinds)-tt.want {
-				t.Errorf("%d sections are inactive, want %d:\n%s", got, len(tt.kinds)-tt.want, answer)
+			tracks := slices.DeleteFunc(slices.Clone(p.up.Tracks()), func(track conn.UpTrack) bool {
+				return !slices.Contains(tt.kinds, kindToPion(track.Kind()))
+			})
+			if err := v.choose(tracks...); err != nil {
+				t.Fatal(err)
 			}
 			within(t, "connection", v.connected)
 			for range tt.want {
@@ -187,7 +198,6 @@ func TestViewerGetsWhatItOffersToReceive(t *testing.T) {
 func TestViewersBadOffersAreRefused(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t)
-	p, _ := showing(t, e, "a", vp8)
 	for _, tt := range []struct {
 		name   string
 		change func(string) string
@@ -196,16 +206,11 @@ func TestViewersBadOffersAreRefused(t *testing.T) {
 		{"nonsense", func(string) string { return "nonsense" }, false},
 		{"nothing", func(string) string { return "" }, false},
 		{"it sends", func(s string) string { return strings.ReplaceAll(s, "a=recvonly", "a=sendonly") }, false},
-		{"no such codec", func(s string) string { return strings.ReplaceAll(s, "VP8/90000", "XP8/90000") }, true},
-		{"sound only", func(s string) string {
-			s = strings.ReplaceAll(s, "m=video", "m=audio")
-			return strings.ReplaceAll(s, "VP8/90000", "opus/48000/2")
+		{"no such codec", func(s string) string {
+			return strings.NewReplacer("VP8", "XP8", "VP9", "XP9", "H264", "X264", "AV1", "XV1").Replace(s)
 		}, true},
 	} {
-		v := newTestViewer(t, e, p.up, see)
-		if err := v.choose(p.up.Tracks()...); err != nil {
-			t.Fatal(err)
-		}
+		v := newTestViewer(t, e, see)
 		offer := v.offer(false)
 		answer, err := v.view.Offer(tt.change(offer))
 		_, negotiation := errors.AsType[*NegotiationError](err)
@@ -225,11 +230,11 @@ func TestViewFollowsToAnotherStream(t *testing.T) {
 	first, locals := showing(t, e, "a", opus, vp8)
 	keepSending(t, locals[0], opus, 1000)
 	keepSending(t, locals[1], vp8, 1000)
-	v := newTestViewer(t, e, first.up, hear, see)
+	v := newTestViewer(t, e, hear, see)
+	v.exchange(false)
 	if err := v.choose(first.up.Tracks()...); err != nil {
 		t.Fatal(err)
 	}
-	v.exchange(false)
 	tracks := []*remoteTrack{within(t, "track", v.tracks), within(t, "track", v.tracks)}
 	for _, track := range tracks {
 		within(t, "packet", track.packets)
@@ -258,11 +263,144 @@ func TestViewFollowsToAnotherStream(t *testing.T) {
 	}
 
 	third, _ := showing(t, e, "c", opus, h264)
-	if err := v.choose(third.up.Tracks()...); !errors.Is(err, ErrCodecChanged) {
-		t.Errorf("Select of another codec = %v, want ErrCodecChanged", err)
+	sound, picture := third.up.Tracks()[0], third.up.Tracks()[1]
+	if err := v.view.Select([]conn.Selection{{Track: sound}, {Track: picture}}); !errors.Is(err, ErrCodecChanged) || v.view.Fits(1, picture) {
+		t.Errorf("Select of another codec = %v, want ErrCodecChanged; it fits: %v", err, v.view.Fits(1, picture))
 	}
-	if err := v.choose(third.up.Tracks()[0]); err != nil {
-		t.Errorf("Select of sound only: %v", err)
+	if err := v.view.Select([]conn.Selection{{Track: sound}}); err != nil || !v.view.Fits(0, sound) {
+		t.Errorf("Select of sound only: %v; it fits: %v", err, v.view.Fits(0, sound))
+	}
+	if v.view.Fits(0, picture) || v.view.Fits(2, sound) || v.view.Fits(-1, sound) {
+		t.Error("a track fits where there is no section for it")
+	}
+	if _, ok := errors.AsType[*UnsupportedError](Unsupported(picture)); !ok {
+		t.Errorf("Unsupported = %v, want an UnsupportedError", Unsupported(picture))
+	}
+}
+
+// of returns packets of a section from one that is numbered first or higher on.
+func (v *testViewer) of(mid string, tracks map[string]*remoteTrack, first, n uint32) []*rtp.Packet {
+	v.tb.Helper()
+	for tracks[mid] == nil {
+		track := within(v.tb, "track in section "+mid, v.tracks)
+		for _, t := range v.pc.GetTransceivers() {
+			if t.Receiver() == track.receiver {
+				tracks[t.Mid()] = track
+			}
+		}
+	}
+	var packets []*rtp.Packet
+	for len(packets) < int(n) {
+		p := within(v.tb, "packet in section "+mid, tracks[mid].packets)
+		if number(p.Payload) >= first && number(p.Payload) < first+100_000 {
+			packets = append(packets, p)
+		}
+	}
+	return packets
+}
+
+func TestStreamsComeAndGoInAView(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	publish := func(id string, first uint32, samples ...sample) *testPublisher {
+		p, locals := showing(t, e, id, samples...)
+		for i, local := range locals {
+			keepSending(t, local, samples[i], first)
+		}
+		return p
+	}
+	v := newTestViewer(t, e, hear, see, see, see)
+	answer := v.exchange(false)
+	if got := v.view.Places(); !slices.Equal(got, []codecs.Kind{codecs.Audio, codecs.Video, codecs.Video, codecs.Video}) {
+		t.Fatalf("the places are %v", got)
+	}
+	tracks := make(map[string]*remoteTrack)
+	put := func(s ...conn.UpTrack) {
+		t.Helper()
+		selection := make([]conn.Selection, len(s))
+		for i, track := range s {
+			selection[i].Track = track
+		}
+		if err := v.view.Select(selection); err != nil {
+			t.Fatalf("Select: %v", err)
+		}
+	}
+	first := publish("a", 100_000, opus, vp8).up.Tracks()
+	put(first[0], nil, first[1])
+	before := v.of("2", tracks, 100_000, 20)
+	v.of("0", tracks, 100_000, 20)
+
+	second := publish("b", 200_000, h264)
+	put(first[0], nil, first[1], second.up.Tracks()[0])
+	v.of("3", tracks, 200_000, 20)
+	third := publish("c", 300_000, vp8).up.Tracks()
+	second.up.Close()
+	put(nil, third[0])
+	v.of("1", tracks, 300_000, 20)
+
+	// In an empty place comes what has its codec, and goes on with its numbers.
+	fourth, fifth := publish("d", 400_000, vp8).up.Tracks(), publish("e", 500_000, h264).up.Tracks()
+	if v.view.Fits(3, fourth[0]) || !v.view.Fits(3, fifth[0]) {
+		t.Error("a place does not keep to its codec")
+	}
+	put(nil, nil, fourth[0], fifth[0])
+	after := v.of("2", tracks, 400_000, 20)
+	v.of("3", tracks, 500_000, 20)
+	if after[0].SSRC != before[0].SSRC {
+		t.Errorf("the source has changed from %d to %d", before[0].SSRC, after[0].SSRC)
+	}
+	last := before[len(before)-1]
+	if gap := int16(after[0].SequenceNumber - last.SequenceNumber); gap <= 0 {
+		t.Errorf("number %d follows %d", after[0].SequenceNumber, last.SequenceNumber)
+	}
+	if step := int32(after[0].Timestamp - last.Timestamp); step <= 0 || step > int32(testPatience.Seconds())*90_000 {
+		t.Errorf("the timestamps step by %d", step)
+	}
+	if now := v.pc.RemoteDescription().SDP; now != answer {
+		t.Error("something was negotiated")
+	}
+	for mid, track := range tracks {
+		eventually(t, "the counters of section "+mid, func() bool {
+			return slices.ContainsFunc(v.view.down.Stats().Tracks, func(s TrackStats) bool {
+				return strings.EqualFold(s.Codec, track.Codec().MimeType)
+			})
+		})
+	}
+	v.view.Close()
+	if err := v.view.Select([]conn.Selection{{Track: fourth[0]}}); !errors.Is(err, ErrClosed) {
+		t.Errorf("Select after Close = %v, want ErrClosed", err)
+	}
+}
+
+func TestSectionsThatNothingFitsStayEmpty(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	v := newTestViewer(t, e, see, hear, see)
+	offer := v.offer(false)
+	// The first section gets another codec.
+	parts := strings.SplitAfter(offer, "\r\nm=")
+	codec := regexp.MustCompile("a=(rtpmap|fmtp|rtcp-fb):.*\r\n")
+	parts[1] = regexp.MustCompile("SAVPF .*\r\n").ReplaceAllString(codec.ReplaceAllString(parts[1], ""), "SAVPF 77\r\na=rtpmap:77 XP8/90000\r\n")
+	answer, err := v.view.Offer(strings.Join(parts, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := v.view.Places(); !slices.Equal(got, []codecs.Kind{codecs.Audio, codecs.Video}) {
+		t.Errorf("the places are %v, want the last two:\n%s", got, answer)
+	}
+	for i, part := range strings.Split(answer, "\r\nm=")[1:] {
+		if strings.Contains(part, "a=sendonly") != (i > 0) {
+			t.Errorf("section %d is answered so:\n%s", i, part)
+		}
+	}
+}
+
+func TestViewHasAsManyPlacesAsTracksAreAllowed(t *testing.T) {
+	t.Parallel()
+	v := newTestViewer(t, newTestEngine(t), slices.Repeat([]webrtc.RTPCodecType{see}, maxTracks+2)...)
+	answer := v.exchange(false)
+	if got, sends := len(v.view.Places()), strings.Count(answer, "a=sendonly"); got != maxTracks || sends != maxTracks {
+		t.Errorf("%d places, %d sections that send, want %d", got, sends, maxTracks)
 	}
 }
 
@@ -270,11 +408,11 @@ func TestViewGoesOnAfterAnICERestart(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t)
 	p, locals := showing(t, e, "a", opus)
-	v := newTestViewer(t, e, p.up, hear)
+	v := newTestViewer(t, e, hear)
+	before := v.exchange(false)
 	if err := v.choose(p.up.Tracks()...); err != nil {
 		t.Fatal(err)
 	}
-	before := v.exchange(false)
 	within(t, "connection", v.connected)
 	keepSending(t, locals[0], opus, 1000)
 	track := within(t, "track", v.tracks)

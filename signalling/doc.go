@@ -5,8 +5,8 @@
 // A [Server] runs one session per client. A session takes messages from a
 // [Pipe], which is a WebSocket in production and memory in tests.
 //
-// Who has no signalling channel gets an [HTTPSession] instead, which publishes or
-// watches one stream (WHIP and WHEP).
+// Who has no signalling channel gets an [HTTPSession] instead, which publishes one
+// stream (WHIP) or watches those of others (WHEP).
 //
 // # Ownership
 //

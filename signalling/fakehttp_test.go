@@ -1,12 +1,13 @@
 package signalling
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing/synctest"
 
+	"galene/codecs"
 	"galene/conn"
 	"galene/rtpconn"
 )
@@ -36,7 +37,7 @@ func (u *fakeUp) Established() bool {
 
 const serverPassword = "0123456789abcdefghijkl"
 
-func (e *fakeEngine) newView(c rtpconn.DownConfig) (viewConn, error) {
+func (e *fakeEngine) newView(c rtpconn.ViewConfig) (viewConn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	v := &fakeView{fakeUp: fakeUp{engine: e, established: true}, config: c}
@@ -47,29 +48,59 @@ func (e *fakeEngine) newView(c rtpconn.DownConfig) (viewConn, error) {
 // fakeView answers offers like a publisher's connection, and notes what is sent.
 type fakeView struct {
 	fakeUp
-	config   rtpconn.DownConfig
-	selected []string
+	config   rtpconn.ViewConfig
+	selected map[int]string
 }
 
-// Select notes the tracks. One called "other" has another codec than those before.
+// Places are the words "audio" and "video" of the first offer; one of each if it has
+// none.
+func (v *fakeView) Places() (places []codecs.Kind) {
+	v.engine.mu.Lock()
+	defer v.engine.mu.Unlock()
+	for word := range strings.FieldsSeq(v.remote) {
+		switch word {
+		case "audio":
+			places = append(places, codecs.Audio)
+		case "video":
+			places = append(places, codecs.Video)
+		}
+	}
+	if places == nil {
+		return []codecs.Kind{codecs.Audio, codecs.Video}
+	}
+	return places
+}
+
+// Fits refuses tracks called "other", which have a codec that does not.
+func (v *fakeView) Fits(place int, t conn.UpTrack) bool {
+	return v.Places()[place] == t.Kind() && !strings.HasPrefix(t.(*fakeTrack).name, "other")
+}
+
+// Select notes the tracks.
 func (v *fakeView) Select(s []conn.Selection) error {
 	v.engine.mu.Lock()
 	defer v.engine.mu.Unlock()
-	var names []string
-	for _, one := range s {
-		names = append(names, one.Track.(*fakeTrack).name)
+	if v.selected == nil {
+		v.selected = make(map[int]string)
 	}
-	if v.offers > 0 && slices.Contains(names, "other") {
-		return rtpconn.ErrCodecChanged
+	for i, one := range s {
+		if one.Track != nil {
+			v.selected[i] = one.Track.(*fakeTrack).name
+		}
 	}
-	v.selected = names
 	return nil
 }
 
-// watching is what the latest view sends, after what has happened.
+// watching is what the latest view sends, after what has happened; "-" stands for
+// a place where nothing was sent.
 func (e *fakeEngine) watching() string {
 	synctest.Wait()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	return strings.Join(e.views[len(e.views)-1].selected, " ")
+	view := e.views[len(e.views)-1]
+	e.mu.Unlock()
+	var names []string
+	for i := range view.Places() {
+		names = append(names, cmp.Or(view.selected[i], "-"))
+	}
+	return strings.Join(names, " ")
 }

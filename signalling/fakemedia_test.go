@@ -129,6 +129,11 @@ type fakeTrack struct {
 
 func (t *fakeTrack) Kind() codecs.Kind { return t.kind }
 
+// Format has a codec called like the track.
+func (t *fakeTrack) Format() codecs.Format {
+	return codecs.Format{Name: t.name, Kind: t.kind, MimeType: t.kind.String() + "/" + t.name}
+}
+
 type fakeDown struct {
 	engine     *fakeEngine
 	config     rtpconn.DownConfig

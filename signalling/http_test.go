@@ -82,6 +82,9 @@ func (b *bench) expectOpen(h *HTTPSession) {
 	}
 }
 
+// connectWait is how long a session may take until its connection stands.
+const connectWait = 20 * time.Second
+
 func anyTag(string) bool { return true }
 
 func TestWHIPSessionIsAMemberWithAStream(t *testing.T) {
@@ -176,7 +179,7 @@ func TestSessionThatNeverConnectsEndsInTime(t *testing.T) {
 	t.Parallel()
 	withHTTP(t, Limits{}, open, func(b *bench) {
 		h := b.published(publication("audio"))
-		time.Sleep(connectTimeout - time.Millisecond)
+		time.Sleep(connectWait - time.Millisecond)
 		b.expectOpen(h)
 		time.Sleep(time.Millisecond)
 		b.expectOver(h)
@@ -192,7 +195,7 @@ func TestSessionThatHasConnectedOutlivesADisconnection(t *testing.T) {
 		b.engine.mu.Lock()
 		up.established = false // ICE starts anew
 		b.engine.mu.Unlock()
-		time.Sleep(2 * connectTimeout)
+		time.Sleep(2 * connectWait)
 		b.expectOpen(h)
 	})
 }

@@ -178,6 +178,11 @@ func (h *HTTPSession) answer(ctx context.Context, sdp string) (string, error) {
 	if _, err := h.conn.Offer(sdp); err != nil {
 		return "", err
 	}
+	return h.gathered(ctx)
+}
+
+// gathered waits until the answer has all our candidates, and returns it.
+func (h *HTTPSession) gathered(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, gatherTimeout)
 	defer cancel()
 	return h.conn.Gathered(ctx)

@@ -21,7 +21,7 @@ import (
 
 // HTTPSession is a member of a group that has no signalling channel: it makes its
 // offer in an HTTP request, and gets the answer in the reply. It publishes one
-// stream (WHIP, RFC 9725) or watches one (WHEP, draft-ietf-wish-whep). It ends
+// stream (WHIP, RFC 9725) or watches those of others (WHEP, draft-ietf-wish-whep). It ends
 // when its client asks for that, when it is kicked, when it may no longer do what
 // it does, when its connection fails or never stands, and with the server.
 //
@@ -103,9 +103,7 @@ var (
 )
 
 const (
-	// connectTimeout is how long a session may take until its connection stands.
-	connectTimeout = 20 * time.Second
-	// connectLook is how often it is looked whether it stands.
+	// connectLook is how often it is looked whether a connection stands.
 	connectLook = 500 * time.Millisecond
 	// gatherTimeout is how long an answer may wait for our candidates.
 	gatherTimeout = 10 * time.Second
@@ -125,6 +123,11 @@ func (h *HTTPSession) Key() string { return h.key }
 
 // ID is the member's.
 func (h *HTTPSession) ID() string { return h.member.ID() }
+
+// owner is whose the connection is, for statistics.
+func (h *HTTPSession) owner() rtpconn.Owner {
+	return rtpconn.Owner{Group: h.group, Client: h.member.ID()}
+}
 
 // ETag is the entity tag of the session's present ICE session, in quotes.
 func (h *HTTPSession) ETag() string {
@@ -172,7 +175,7 @@ func (h *HTTPSession) loop() (err error) {
 			err = errPanicked
 		}
 	}()
-	deadline := time.NewTimer(connectTimeout)
+	deadline := time.NewTimer(h.limits.ConnectWait)
 	defer deadline.Stop()
 	look := time.NewTicker(connectLook)
 	defer look.Stop()

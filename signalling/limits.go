@@ -46,6 +46,9 @@ type Limits struct {
 	HTTPSessionsPerGroup, HTTPSessionsPerAddress int
 	// StreamWait is how long a WHEP viewer waits for a stream: 5 s.
 	StreamWait time.Duration
+	// ConnectWait is how long a WHIP or WHEP session may take until its connection
+	// stands: 20 s.
+	ConnectWait time.Duration
 	// Events bounds how many group events, and how many media events, wait
 	// for a session: 8192.
 	Events int
@@ -103,6 +106,7 @@ func (l Limits) withDefaults() Limits {
 	l.HTTPSessionsPerGroup = cmp.Or(l.HTTPSessionsPerGroup, 256)
 	l.HTTPSessionsPerAddress = cmp.Or(l.HTTPSessionsPerAddress, 64)
 	l.StreamWait = cmp.Or(l.StreamWait, 5*time.Second)
+	l.ConnectWait = cmp.Or(l.ConnectWait, 20*time.Second)
 	l.Events = cmp.Or(l.Events, 8192)
 	return l
 }

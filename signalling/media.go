@@ -12,7 +12,7 @@ import (
 type mediaEngine interface {
 	newUp(c rtpconn.UpConfig) (upConn, error)
 	newDown(c rtpconn.DownConfig) (downConn, error)
-	newView(c rtpconn.DownConfig) (viewConn, error)
+	newView(c rtpconn.ViewConfig) (viewConn, error)
 }
 
 // upConn is a connection through which a client publishes.
@@ -61,7 +61,7 @@ func (e engine) newDown(c rtpconn.DownConfig) (downConn, error) {
 	return d, nil
 }
 
-func (e engine) newView(c rtpconn.DownConfig) (viewConn, error) {
+func (e engine) newView(c rtpconn.ViewConfig) (viewConn, error) {
 	if e.Engine == nil {
 		return nil, errNoMedia
 	}

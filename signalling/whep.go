@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"galene/codecs"
 	"galene/conn"
 	"galene/group"
 	"galene/rtpconn"
@@ -15,81 +17,84 @@ import (
 // ErrNoStream is returned when there is nothing to watch yet.
 var ErrNoStream = errors.New("signalling: there is no such stream yet")
 
-// errOtherCodec is why a session ends whose connection cannot carry what there is
-// to watch now.
-var errOtherCodec = errors.New("signalling: the stream has another codec than before")
+// errOtherCodec is why a session ends whose connection cannot carry anything of
+// what there is to watch now.
+var errOtherCodec = errors.New("signalling: the streams have other codecs than before")
 
-// Choice says which stream a viewer watches.
+// Choice says which streams a viewer watches: all if it is zero.
 type Choice struct {
-	// Stream is the stream's identifier or label; empty for any.
+	// Stream is the streams' identifier or label; empty for any.
 	Stream string
-	// User is its publisher's username or identifier; empty for anybody's.
+	// User is their publisher's username or identifier; empty for anybody's.
 	User string
 }
 
-// matches tells whether a stream is one of those that are meant. Whoever was
-// watched before may have given the stream another identifier since.
-func (c Choice) matches(s, before *group.Stream) bool {
-	if before != nil && s.Publisher == before.Publisher && s.Label == before.Label {
+// matches tells whether a stream is one of those that are meant. The one that was
+// meant by its identifier may have got another since: named is that, or nil.
+func (c Choice) matches(s, named *group.Stream) bool {
+	if named != nil && s.Publisher == named.Publisher && s.Label == named.Label {
 		return true
 	}
 	return (c.Stream == "" || c.Stream == s.ID || c.Stream == s.Label) &&
 		(c.User == "" || c.User == s.Username || c.User == s.Publisher)
 }
 
-// pick returns the stream to watch: one like that before if there is one, else a
-// camera, else anything, and of several the oldest. It returns nil if there is
-// none.
-func (c Choice) pick(streams map[string]*group.Stream, before *group.Stream) *group.Stream {
+// list returns the streams to watch, in the order in which they get what place
+// there is: cameras before anything else, and of several the oldest first.
+func (c Choice) list(streams map[string]*group.Stream, named *group.Stream) []*group.Stream {
 	rank := func(s *group.Stream) int {
-		switch {
-		case before != nil && s.Publisher == before.Publisher && s.Label == before.Label:
+		switch s.Label {
+		case "camera", "video", "":
 			return 0
-		case s.Label == "camera", s.Label == "video", s.Label == "":
-			return 1
 		default:
-			return 2
+			return 1
 		}
 	}
-	var best *group.Stream
+	var found []*group.Stream
 	for _, s := range streams {
-		if !c.matches(s, before) || len(watchable(s)) == 0 {
-			continue
-		}
-		if best == nil || cmp.Or(cmp.Compare(rank(s), rank(best)), cmp.Compare(s.Version, best.Version)) < 0 {
-			best = s
+		if c.matches(s, named) && len(watchable(s)) > 0 {
+			found = append(found, s)
 		}
 	}
-	return best
+	slices.SortFunc(found, func(a, b *group.Stream) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Version, b.Version))
+	})
+	return found
 }
 
 // watchable is what a viewer gets of a stream: sound, and the best picture.
 func watchable(s *group.Stream) []conn.Selection {
-	return selectTracks(s.Up.Tracks(), wishAudio|wishVideo)
+	selected := selectTracks(s.Up.Tracks(), wishAudio|wishVideo)
+	for i := range selected {
+		selected[i].Up = s.Up
+	}
+	return selected
 }
 
-// viewer is what a WHEP session does: it watches one stream, over one connection,
-// and follows its publisher. While there is nothing to watch the connection
-// stays, for when there is again.
+// viewer is what a WHEP session does: it watches streams of its group, over one
+// connection. Those who come later take the places that are free, or become free.
+// While there is nothing to watch the connection stays, for when there is again.
 type viewer struct {
 	session *HTTPSession
 	choice  Choice
 	view    viewConn                 // nil while there was nothing to watch yet
 	streams map[string]*group.Stream // the group's, by identifier
-	current *group.Stream            // what is watched, or was last; nil if nothing was yet
-	live    bool                     // current is still there
+	named   *group.Stream            // that which was meant by its identifier; nil if there was none
+	seats   []seat                   // what is sent, by the places of the connection
 }
 
 // viewConn is a connection on which a viewer receives.
 type viewConn interface {
 	answering
-	// Select changes what is sent; see [rtpconn.View].
+	// Places, Fits and Select choose what is sent; see [rtpconn.View].
+	Places() []codecs.Kind
+	Fits(place int, t conn.UpTrack) bool
 	Select(s []conn.Selection) error
 }
 
-// Watch opens a session that watches a stream of the group
+// Watch opens a session that watches streams of the group
 // (draft-ietf-wish-whep), and returns the answer, with all our candidates. It
-// waits a little if there is no stream.
+// waits a little if there is none.
 //
 // Errors are a [*group.JoinError], [ErrNoStream], [ErrSessionOver] if the viewer
 // was kicked while it waited, a [*rtpconn.NegotiationError] if
@@ -101,15 +106,21 @@ func (s *Server) Watch(ctx context.Context, o HTTPOffer, c Choice) (*HTTPSession
 		if err := v.await(ctx); err != nil {
 			return "", err
 		}
-		view, err := s.engine.newView(rtpconn.DownConfig{Up: v.current.Up, Events: h.events(), Log: h.log})
+		view, err := s.engine.newView(rtpconn.ViewConfig{
+			ID: h.member.ID(), Codecs: v.codecs(),
+			Owner: h.owner(), Events: h.events(), Log: h.log,
+		})
 		if err != nil {
 			return "", err
 		}
 		h.conn, v.view = view, view
-		if err := view.Select(watchable(v.current)); err != nil {
+		if _, err := view.Offer(o.SDP); err != nil {
 			return "", err
 		}
-		return h.answer(ctx, o.SDP)
+		if err := v.begin(); err != nil {
+			return "", err
+		}
+		return h.gathered(ctx)
 	})
 }
 
@@ -117,21 +128,58 @@ func (s *Server) Watch(ctx context.Context, o HTTPOffer, c Choice) (*HTTPSession
 func (v *viewer) await(ctx context.Context) error {
 	patience := time.NewTimer(v.session.limits.StreamWait)
 	defer patience.Stop()
-	for {
+	for waiting := true; ; {
+		// What is there already counts, however late it is looked at.
+		if err := v.session.drainGroup(); err != nil {
+			return fmt.Errorf("%w: %w", ErrSessionOver, err)
+		}
+		if len(v.choice.list(v.streams, v.named)) > 0 {
+			return nil
+		}
+		if !waiting {
+			return ErrNoStream
+		}
 		select {
 		case <-v.session.mailbox.Wake():
-			if err := v.session.drainGroup(); err != nil {
-				return fmt.Errorf("%w: %w", ErrSessionOver, err)
-			}
-			if v.live {
-				return nil
-			}
 		case <-patience.C:
-			return ErrNoStream
+			waiting = false
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// codecs names what may be sent: first what is there to watch, since simple players
+// expect the first codec, and then whatever the group permits.
+func (v *viewer) codecs() []string {
+	var names []string
+	add := func(name string) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, s := range v.choice.list(v.streams, v.named) {
+		for _, selected := range watchable(s) {
+			add(selected.Track.Format().Name)
+		}
+	}
+	for _, name := range v.session.member.Group().Description().CodecNames() {
+		add(name)
+	}
+	return names
+}
+
+// begin sends the first streams.
+func (v *viewer) begin() error {
+	v.seats = make([]seat, len(v.view.Places()))
+	for i, kind := range v.view.Places() {
+		v.seats[i].kind = kind
+	}
+	err := v.look()
+	if errors.Is(err, errOtherCodec) {
+		return rtpconn.Unsupported(watchable(v.choice.list(v.streams, v.named)[0])[0].Track)
+	}
+	return err
 }
 
 // handleEvent implements role.
@@ -157,31 +205,39 @@ func (v *viewer) handleEvent(ev *group.Event) error {
 func (v *viewer) published(s *group.Stream) {
 	if old := v.streams[s.Replaces]; old != nil && old.Publisher == s.Publisher {
 		delete(v.streams, s.Replaces)
-		if old == v.current {
-			v.current = s
+		for i := range v.seats {
+			if v.seats[i].stream == old {
+				v.seats[i].stream = s
+			}
+		}
+		if v.named == old {
+			v.named = s
 		}
 	}
 	v.streams[s.ID] = s
 }
 
-// look makes what is sent what is to be watched now: the same stream while it is
-// there.
+// look makes what is sent what is to be watched now.
 func (v *viewer) look() error {
-	next := v.choice.pick(v.streams, v.current)
-	if v.current != nil {
-		if same := v.streams[v.current.ID]; same != nil && same.Publisher == v.current.Publisher && len(watchable(same)) > 0 {
-			next = same
-		}
+	if s := v.streams[v.choice.Stream]; s != nil && v.choice.matches(s, nil) {
+		v.named = s
 	}
-	v.live = next != nil
-	if next == nil {
-		return nil
-	}
-	v.current = next
 	if v.view == nil {
 		return nil
 	}
-	err := v.view.Select(watchable(next))
+	v.clearSeats()
+	streams := v.choice.list(v.streams, v.named)
+	for _, s := range streams {
+		v.seat(s)
+	}
+	if len(streams) > 0 && !slices.ContainsFunc(v.seats, func(s seat) bool { return s.stream != nil }) {
+		return errOtherCodec
+	}
+	selected := make([]conn.Selection, len(v.seats))
+	for i, s := range v.seats {
+		selected[i] = s.selected
+	}
+	err := v.view.Select(selected)
 	if errors.Is(err, rtpconn.ErrCodecChanged) {
 		return errOtherCodec
 	}

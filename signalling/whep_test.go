@@ -2,12 +2,14 @@ package signalling
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"galene/group"
+	"galene/rtpconn"
 )
 
 // stage is a member who publishes, as far as viewers see.
@@ -54,11 +56,11 @@ func TestViewersChoose(t *testing.T) {
 		want   string // the tracks of the stream
 	}{
 		{"nothing: the oldest camera", Choice{}, "audio-anna video-anna"},
-		{"a label", Choice{Stream: "screenshare"}, "video-screen"},
-		{"an identifier", Choice{Stream: "bobs"}, "audio-bob"},
-		{"a user's name", Choice{User: "bob"}, "audio-bob"},
+		{"a label", Choice{Stream: "screenshare"}, "- video-screen"},
+		{"an identifier", Choice{Stream: "bobs"}, "audio-bob -"},
+		{"a user's name", Choice{User: "bob"}, "audio-bob -"},
 		{"a user's identifier", Choice{User: "a"}, "audio-anna video-anna"},
-		{"a user and a label", Choice{User: "anna", Stream: "screenshare"}, "video-screen"},
+		{"a user and a label", Choice{User: "anna", Stream: "screenshare"}, "- video-screen"},
 		{"nobody", Choice{User: "carl"}, ""},
 		{"another's", Choice{User: "bob", Stream: "screenshare"}, ""},
 	}
@@ -116,11 +118,11 @@ func TestViewerFollowsWhoItWatches(t *testing.T) {
 		bob.Withdraw("2")
 		expect("the stream has ended", "audio2 video2")
 		bob.show("3", "camera", "audio3", "")
-		expect("the user publishes again", "audio3")
+		expect("the user publishes again", "audio3 video2")
 		carl.Withdraw("3")
-		expect("another withdraws what is not theirs", "audio3")
+		expect("another withdraws what is not theirs", "audio3 video2")
 		bob.Leave()
-		expect("the user has left", "audio3")
+		expect("the user has left", "audio3 video2")
 	})
 }
 
@@ -132,11 +134,99 @@ func TestViewerWithoutChoiceGoesOnToWhoeverIsThere(t *testing.T) {
 		h := b.watched(Choice{})
 		carl.show("2", "camera", "audio2", "")
 		bob.Leave()
-		if got := b.engine.watching(); got != "audio2" {
+		if got := b.engine.watching(); got != "audio2 -" {
 			b.t.Errorf("%q is shown after the first has left, want the other", got)
 		}
 		carl.show("3", "camera", "other", "2")
 		b.expectOver(h)
+	})
+}
+
+func TestViewerWatchesAsManyStreamsAsItHasSectionsFor(t *testing.T) {
+	t.Parallel()
+	withHTTP(t, Limits{}, open, func(b *bench) {
+		bob, carl, dora := b.stage("b", "bob"), b.stage("c", "carl"), b.stage("d", "dora")
+		bob.show("s", "screenshare", "video-screen", "")
+		bob.show("1", "camera", "audio1 video1", "")
+		h, _, err := b.server.Watch(b.t.Context(), publication("audio video video audio video"), Choice{})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		expect := func(what, want string) {
+			b.t.Helper()
+			if got := b.engine.watching(); got != want {
+				b.t.Errorf("%s: %q is shown, want %q", what, got, want)
+			}
+			b.expectOpen(h)
+		}
+		// Sections belong together by their number among their kind.
+		expect("at first", "audio1 video1 - - video-screen")
+		carl.show("2", "camera", "audio2 video2", "")
+		expect("somebody comes", "audio1 video1 video2 audio2 video-screen")
+		dora.show("3", "camera", "audio3 video3", "")
+		expect("there is no room", "audio1 video1 video2 audio2 video-screen")
+		bob.Withdraw("s")
+		expect("a picture ends", "audio1 video1 video2 audio2 video3")
+		carl.show("2b", "camera", "audio2b video2b", "2")
+		expect("a stream is replaced", "audio1 video1 video2b audio2b video3")
+		bob.show("1", "camera", "audio1", "")
+		expect("a camera is switched off", "audio1 video1 video2b audio2b video3")
+		carl.Leave()
+		expect("somebody leaves", "audio1 video1 video2b audio3 video3")
+		carl = b.stage("c2", "carl")
+		carl.show("4", "camera", "video4 other-audio", "")
+		expect("a free place is taken", "audio1 video4 video2b audio3 video3")
+		dora.Leave()
+		expect("nobody is there for the places", "audio1 video4 video2b audio3 video3")
+		bob.Leave()
+		carl.Leave()
+		expect("nobody is left", "audio1 video4 video2b audio3 video3")
+		dora = b.stage("d2", "dora")
+		dora.show("5", "camera", "audio5 video5", "")
+		expect("somebody is there again", "audio5 video5 video2b audio3 video3")
+	})
+}
+
+func TestViewerNamesTheCodecsThatItMayGet(t *testing.T) {
+	t.Parallel()
+	groups := map[string]string{"test": `{"codecs": ["vp8", "audio1", "opus"], "wildcard-user": {"password": {"type": "wildcard"}, "permissions": "present"}}`}
+	withHTTP(t, Limits{}, groups, func(b *bench) {
+		bob := b.stage("b", "bob")
+		bob.show("1", "camera", "audio1 video1", "")
+		h := b.watched(Choice{})
+		config := b.engine.views[0].config
+		if want := []string{"audio1", "video1", "vp8", "opus"}; !slices.Equal(config.Codecs, want) {
+			b.t.Errorf("the codecs are %v, want %v", config.Codecs, want)
+		}
+		if want := (rtpconn.Owner{Group: "test", Client: h.ID()}); config.Owner != want || config.ID != h.ID() {
+			b.t.Errorf("the owner is %+v of %q, want %+v", config.Owner, config.ID, want)
+		}
+	})
+}
+
+func TestViewerIsRefusedIfItCanReceiveNothing(t *testing.T) {
+	t.Parallel()
+	withHTTP(t, Limits{}, open, func(b *bench) {
+		bob := b.stage("b", "bob")
+		bob.show("1", "camera", "other", "")
+		_, _, err := b.server.Watch(b.t.Context(), publication("video"), Choice{})
+		if _, ok := errors.AsType[*rtpconn.UnsupportedError](err); !ok {
+			b.t.Errorf("Watch = %v, want an UnsupportedError", err)
+		}
+		bob.show("2", "", "audio", "")
+		if _, _, err = b.server.Watch(b.t.Context(), publication("audio"), Choice{}); err != nil {
+			b.t.Errorf("Watch of what can be received = %v", err)
+		}
+	})
+}
+
+func TestViewerSeesWhatIsThereHoweverShortItsPatience(t *testing.T) {
+	t.Parallel()
+	withHTTP(t, Limits{StreamWait: 1}, open, func(b *bench) {
+		b.stage("b", "bob").show("1", "camera", "audio", "")
+		for range 50 {
+			b.watched(Choice{})
+		}
 	})
 }
 

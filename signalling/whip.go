@@ -23,7 +23,7 @@ func (s *Server) Publish(ctx context.Context, o HTTPOffer) (*HTTPSession, string
 	return s.openHTTP(ctx, group.WHIPMember, o, func(ctx context.Context, h *HTTPSession) (string, error) {
 		up, err := s.engine.newUp(rtpconn.UpConfig{
 			ID: h.member.ID(), Codecs: h.member.Group().Description().CodecNames(),
-			Events: h.events(), Log: h.log,
+			Owner: h.owner(), Events: h.events(), Log: h.log,
 		})
 		if err != nil {
 			return "", err

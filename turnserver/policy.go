@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"galene/config"
 	"galene/netaddr"
 )
 
@@ -24,11 +23,10 @@ type Media struct {
 // called from any goroutine.
 type policy struct {
 	// Immutable.
-	media  Media
-	peers  []config.Peers
-	public []netip.Addr // further addresses of this machine
-	local  func() ([]netip.Addr, error)
+	media Media
+	local func() ([]netip.Addr, error)
 
+	reach   atomic.Pointer[Reach]
 	own     atomic.Pointer[ownAddresses]
 	listing sync.Mutex // held by whoever lists the addresses
 
@@ -43,15 +41,23 @@ type ownAddresses struct {
 	at  time.Time
 }
 
-func newPolicy(media Media, peers []config.Peers, public []netip.Addr, local func() ([]netip.Addr, error)) *policy {
+func newPolicy(media Media, reach Reach, local func() ([]netip.Addr, error)) *policy {
 	p := &policy{
-		media: media, peers: peers, public: public, local: local,
+		media: media, local: local,
 		relays: make(map[netip.AddrPort]netip.AddrPort),
 		inside: make(map[netip.AddrPort]netip.AddrPort),
 	}
 	p.own.Store(&ownAddresses{})
-	p.list(time.Now())
+	p.follow(&reach)
 	return p
+}
+
+// follow makes the rules those of r, which nobody changes any more.
+func (p *policy) follow(r *Reach) {
+	p.reach.Store(r)
+	p.listing.Lock()
+	defer p.listing.Unlock()
+	p.list(time.Now())
 }
 
 // isOwn reports whether a is an address of this machine.
@@ -72,10 +78,11 @@ func (p *policy) isOwn(a netip.Addr, now time.Time) bool {
 // stays in use.
 func (p *policy) list(now time.Time) *ownAddresses {
 	local, err := p.local()
+	public := p.reach.Load().Public
 	own := &ownAddresses{set: p.own.Load().set, at: now}
 	if err == nil {
-		own.set = make(map[netip.Addr]struct{}, len(local)+len(p.public))
-		for _, a := range slices.Concat(local, p.public) {
+		own.set = make(map[netip.Addr]struct{}, len(local)+len(public))
+		for _, a := range slices.Concat(local, public) {
 			own.set[a] = struct{}{}
 		}
 	}
@@ -105,7 +112,7 @@ func (p *policy) permits(a netip.Addr, now time.Time) bool {
 	if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {
 		return false
 	}
-	for _, peers := range p.peers {
+	for _, peers := range p.reach.Load().Peers {
 		if peers.Prefix.Contains(a) {
 			return true // which port is for allows to say
 		}
@@ -119,7 +126,7 @@ func (p *policy) permits(a netip.Addr, now time.Time) bool {
 // isConfigured reports whether the administrator allows peer. A network does not
 // open the ports of this machine in it: that needs a port.
 func (p *policy) isConfigured(peer netip.AddrPort, own bool) bool {
-	for _, peers := range p.peers {
+	for _, peers := range p.reach.Load().Peers {
 		if peers.Prefix.Contains(peer.Addr()) && (peers.Port == peer.Port() || peers.Port == 0 && !own) {
 			return true
 		}

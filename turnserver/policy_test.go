@@ -34,7 +34,7 @@ func testPolicy(loopback bool, peers ...config.Peers) *policy {
 		}
 		return addresses, nil
 	}
-	p := newPolicy(Media{Min: 5000, Max: 5009, Loopback: loopback}, peers, []netip.Addr{netip.MustParseAddr("9.9.9.9")}, local)
+	p := newPolicy(Media{Min: 5000, Max: 5009, Loopback: loopback}, Reach{Public: []netip.Addr{netip.MustParseAddr("9.9.9.9")}, Peers: peers}, local)
 	p.addRelay(netip.MustParseAddrPort("9.9.9.9:6000"), netip.MustParseAddrPort("192.168.1.2:6000"))
 	return p
 }
@@ -179,7 +179,7 @@ func TestPolicyNoticesNewAddressesAndKeepsThemIfItCannotList(t *testing.T) {
 	t.Parallel()
 	var local []netip.Addr
 	var failure error
-	p := newPolicy(Media{Min: 5000, Max: 5000}, nil, nil, func() ([]netip.Addr, error) { return local, failure })
+	p := newPolicy(Media{Min: 5000, Max: 5000}, Reach{}, func() ([]netip.Addr, error) { return local, failure })
 	peer := netip.MustParseAddrPort("8.8.8.8:22")
 	now := time.Now()
 	if !p.allows(peer, now) {

@@ -13,7 +13,8 @@ func (s *Server) secureName() string {
 	if s.options.TLS == nil || s.options.TLS.GetCertificate == nil {
 		return ""
 	}
-	certificate, err := s.options.TLS.GetCertificate(&tls.ClientHelloInfo{ServerName: s.options.Host})
+	host := s.policy.reach.Load().Host
+	certificate, err := s.options.TLS.GetCertificate(&tls.ClientHelloInfo{ServerName: host})
 	if err != nil || len(certificate.Certificate) == 0 {
 		return ""
 	}
@@ -23,7 +24,7 @@ func (s *Server) secureName() string {
 			return ""
 		}
 	}
-	return certifiedName(leaf, s.options.Host)
+	return certifiedName(leaf, host)
 }
 
 // certifiedName chooses a name that leaf is for: host if possible. A certificate

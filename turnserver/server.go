@@ -27,22 +27,29 @@ import (
 type Options struct {
 	// Listen says where to listen, and has to be enabled.
 	Listen config.TURN
-	// Public are addresses that a NAT maps to this machine, at most one of each
-	// family.
-	Public []netip.Addr
+	// Reach says how the server is reached, at first.
+	Reach Reach
 	// Media is where the server's own media connections are.
 	Media Media
-	// Peers are hosts that clients may send to although the rules forbid it.
-	Peers []config.Peers
 	// Quota bounds the allocations; zeros stand for defaults.
 	Quota Quota
 	// TLS is how clients that speak TLS are served; nil refuses them.
 	TLS *tls.Config
+	// Log is where errors go; slog.Default() if nil.
+	Log *slog.Logger
+}
+
+// Reach says how a server is reached, and whom its clients reach. It may change
+// while the server runs.
+type Reach struct {
+	// Public are addresses that a NAT maps to this machine, at most one of each
+	// family.
+	Public []netip.Addr
+	// Peers are hosts that clients may send to although the rules forbid it.
+	Peers []config.Peers
 	// Host is the name that clients on TLS are told, if the certificate is for
 	// it; otherwise it is taken from the certificate.
 	Host string
-	// Log is where errors go; slog.Default() if nil.
-	Log *slog.Logger
 }
 
 // Server is a TURN server, which can be started and stopped again and again. Its
@@ -93,7 +100,7 @@ func newServer(o Options, local func() ([]netip.Addr, error)) *Server {
 		loggers:     pionlog.New(log),
 		credentials: credentials{secret: rand.Text()},
 		local:       local,
-		policy:      newPolicy(o.Media, o.Peers, o.Public, local),
+		policy:      newPolicy(o.Media, o.Reach, local),
 		accounts:    newAccounts(o.Quota),
 		sockets:     make(map[socketKey]*socket),
 	}
@@ -132,7 +139,7 @@ func (s *Server) Start() error {
 	if err != nil {
 		return err
 	}
-	sites, err := plan(s.options.Listen, s.options.Public, local)
+	sites, err := plan(s.options.Listen, s.policy.reach.Load().Public, local)
 	errs := []error{err}
 	for key, open := range s.sockets {
 		if !slices.Contains(sites, key.site) {
@@ -148,6 +155,10 @@ func (s *Server) Start() error {
 	s.publishLocked(sites)
 	return errors.Join(errs...)
 }
+
+// Follow changes how the server is reached: for relayed packets within a second,
+// for where it listens at the next call of Start. It keeps r's slices.
+func (s *Server) Follow(r Reach) { s.policy.follow(&r) }
 
 // Stop closes all sockets and waits until everything has ended.
 func (s *Server) Stop() {

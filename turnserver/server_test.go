@@ -360,7 +360,7 @@ func TestServerFollowsTheMachinesAddresses(t *testing.T) {
 	port := freePort(t, "127.0.0.1")
 	var local atomic.Value
 	local.Store("127.0.0.1 127.0.0.2")
-	s := newServer(Options{Listen: config.TURN{Port: port}, Public: addresses("127.0.0.1 127.0.0.2"), Log: discard()},
+	s := newServer(Options{Listen: config.TURN{Port: port}, Reach: Reach{Public: addresses("127.0.0.1 127.0.0.2")}, Log: discard()},
 		func() ([]netip.Addr, error) { return addresses(local.Load().(string)), nil })
 	t.Cleanup(s.Stop)
 	if err := s.Start(); err != nil || len(s.URLs()) != 4 {
@@ -374,4 +374,34 @@ func TestServerFollowsTheMachinesAddresses(t *testing.T) {
 	if err := s.Start(); err == nil || len(s.URLs()) != 0 {
 		t.Errorf("Start() = %v, URLs %v without any address, want an error and none", err, s.URLs())
 	}
+}
+
+func TestServerFollowsTheConfiguration(t *testing.T) {
+	t.Parallel()
+	port := freePort(t, "127.0.0.1")
+	s := newServer(Options{Listen: config.TURN{Port: port}, Reach: Reach{Public: addresses("127.0.0.1")}, Log: discard()},
+		func() ([]netip.Addr, error) { return addresses("127.0.0.1 127.0.0.2"), nil })
+	t.Cleanup(s.Stop)
+	peer, own := netip.MustParseAddrPort("10.1.2.3:80"), netip.MustParseAddrPort("9.9.9.9:22")
+	check := func(when, host string, peerAllowed, ownAllowed bool) {
+		t.Helper()
+		if err := s.Start(); err != nil || len(s.URLs()) != 2 || !strings.Contains(s.URLs()[0], host) {
+			t.Errorf("%s: Start() = %v, URLs %v, want those of %s", when, err, s.URLs(), host)
+		}
+		if got := s.policy.allows(peer, time.Now()); got != peerAllowed {
+			t.Errorf("%s: allows(%v) = %v, want %v", when, peer, got, peerAllowed)
+		}
+		if got := s.policy.allows(own, time.Now()); got != ownAllowed {
+			t.Errorf("%s: allows(%v) = %v, want %v", when, own, got, ownAllowed)
+		}
+	}
+	check("at first", "127.0.0.1", false, true)
+	configured, err := config.ParsePeers("10.1.0.0/16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Follow(Reach{Public: addresses("127.0.0.2 9.9.9.9"), Peers: []config.Peers{configured}})
+	check("afterwards", "127.0.0.2", true, false)
+	s.Follow(Reach{Public: addresses("127.0.0.1")})
+	check("as before", "127.0.0.1", false, true)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // whep is the door for viewers (draft-ietf-wish-whep). The query of the endpoint's
-// URL says whom to watch.
+// URL says whom to watch: everybody, if it says nothing.
 func whep() door {
 	return door{
 		name: ".whep", kind: group.WHEPMember, username: "whep",

@@ -84,7 +84,7 @@ func (s *Server) serveDoor(w http.ResponseWriter, r *http.Request, d door, name,
 	case r.Method != http.MethodPost:
 		refuseMethod(w, "OPTIONS, POST")
 	case description.Redirect != "":
-		redirectOnce(w, r, below(description.Redirect, d.name))
+		redirectOnce(w, r, below(description.Redirect, d.name, r))
 	default:
 		s.openDoor(w, r, d, name)
 	}
@@ -106,13 +106,18 @@ func refuseMethod(w http.ResponseWriter, allow string) {
 	http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 }
 
-// below appends the name of a door to the address of a moved group.
-func below(redirect, name string) string {
+// below appends the name of a door to the address of a moved group, and what the
+// client asked for there.
+func below(redirect, name string, r *http.Request) string {
 	target, err := url.Parse(redirect)
 	if err != nil {
 		return redirect
 	}
-	return target.JoinPath(name).String()
+	target = target.JoinPath(name)
+	if target.RawQuery == "" {
+		target.RawQuery = r.URL.RawQuery
+	}
+	return target.String()
 }
 
 // preflightDoor replies to OPTIONS, which pages of other origins need without
@@ -233,7 +238,7 @@ func refuseForNow(w http.ResponseWriter, text string, status int, seconds string
 func (s *Server) failJoin(w http.ResponseWriter, r *http.Request, d door, name string, refusal *group.JoinError) {
 	switch {
 	case refusal.Redirect != "":
-		redirectOnce(w, r, below(refusal.Redirect, d.name))
+		redirectOnce(w, r, below(refusal.Redirect, d.name, r))
 	case errors.Is(refusal, group.ErrBusy), errors.Is(refusal, group.ErrUnavailable):
 		text := refusal.Text
 		if errors.Is(refusal, group.ErrUnauthorised) {
