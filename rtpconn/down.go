@@ -293,7 +293,7 @@ func (d *Down) checkAnswer(now rtptime.Instant) {
 			d.notify(d.events.Renegotiate)
 		}
 	case giveUp:
-		d.fail(errUnanswered)
+		d.fail(refused("Your client has not answered the offer of a stream.", errUnanswered))
 	case patience:
 	}
 }
