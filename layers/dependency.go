@@ -184,11 +184,16 @@ func lateDependency(s *Selector, p *picture, f *codecs.Frame) bool {
 	return dropped
 }
 
-// announced returns the active decode targets to tell a subscriber that is sent what is up to
-// limit: one more than the LayerIndex of that, or 0 if that is everything.
-func announced(limit Layer, d *codecs.Dependency) uint8 {
-	layer := codecs.LayerIndex(min(limit.Spatial, 3), min(limit.Temporal, 3))
-	if all := d.Targets & d.Active; all&upTo(layer) == all {
+// announce returns the active decode targets to tell a subscriber, with a frame, that is
+// sent what is up to the limit: one more than the LayerIndex of that, or 0 if there is nothing
+// to tell beside what the sender says: all its targets are sent, and the subscriber knows of
+// no fewer. A structure makes it forget what it knew.
+func (s *Selector) announce(d *codecs.Dependency) uint8 {
+	layer := codecs.LayerIndex(min(s.limit.Spatial, 3), min(s.limit.Temporal, 3))
+	all := d.Targets & d.Active
+	knew := s.fewer && !d.Structured
+	s.fewer = all&upTo(layer) != all
+	if !s.fewer && !knew {
 		return 0
 	}
 	return uint8(layer) + 1

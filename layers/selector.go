@@ -39,6 +39,8 @@ type Selector struct {
 	intact uint8 // bit s: all frames of spatial layer s were sent that its next ones may need
 	free   uint8 // bit s: pictures have come whose upper layers do without spatial layer s
 	chains chains
+	active uint16 // the decode targets that the sender calls active, by codecs.LayerIndex
+	fewer  bool   // the subscriber was told that there are fewer
 
 	history history
 	newest  newest
@@ -197,8 +199,8 @@ func (s *Selector) add(sequence int64, timestamp uint32, id int32, f *codecs.Fra
 		s.leaveOut(f)
 	}
 	p.limit, p.top, p.intact, p.change = s.limit, s.top, s.intact, s.change
-	if f.Dependency.Known && (f.Dependency.Structured || s.limit != limit) {
-		p.change.active = announced(s.limit, &f.Dependency)
+	if d := &f.Dependency; d.Known && (d.Structured || s.limit != limit || s.active != d.Active) {
+		p.change.active, s.active = s.announce(d), d.Active
 	}
 	return p
 }

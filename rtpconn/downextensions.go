@@ -3,7 +3,9 @@ package rtpconn
 import (
 	"github.com/pion/webrtc/v4"
 
+	"galene/codecs"
 	"galene/conn"
+	"galene/layers"
 )
 
 // maxOutExtensions bounds the header extensions of one packet sent, in octets. With
@@ -36,8 +38,9 @@ func (d *downTrack) setExtensions(negotiated []webrtc.RTPHeaderExtensionParamete
 }
 
 // extend gives the next packet that is sent the header extensions of p, which they
-// alias; source is what p is from. It does not allocate. The caller holds the lock.
-func (d *downTrack) extend(p *conn.Packet, source uint8) {
+// alias; source is what p is from, and change how it is changed. It does not
+// allocate. The caller holds the lock.
+func (d *downTrack) extend(p *conn.Packet, source uint8, change *layers.Change) {
 	if !d.extensions.any || !p.Extensions.Any() {
 		return
 	}
@@ -49,7 +52,10 @@ func (d *downTrack) extend(p *conn.Packet, source uint8) {
 			continue
 		}
 		value, ok := p.Extension(conn.Extension(x))
-		if !ok || len(value)+2 > left || !describes(conn.Extension(x), source) {
+		if ok && conn.Extension(x) == conn.DependencyDescriptor {
+			value, ok = d.rewriteDescriptor(value, &p.Frame, source, change)
+		}
+		if !ok || len(value)+2 > left {
 			continue
 		}
 		if len(value) == 0 || len(value) > oneByteMaxLength {
@@ -68,8 +74,18 @@ func (d *downTrack) extend(p *conn.Packet, source uint8) {
 // firstSource is the number of a track's first source.
 const firstSource = 1
 
-// describes tells whether an extension makes sense to the subscriber: the frame
-// numbers of the dependency descriptor begin anew with each source.
-func describes(x conn.Extension, source uint8) bool {
-	return x != conn.DependencyDescriptor || source == firstSource
+// rewriteDescriptor returns the dependency descriptor of a packet as the subscriber
+// is to see it: its frame numbers continue from source to source, and what it
+// calls active is what is sent. One that was not understood makes sense with the first
+// source only. The caller holds the lock.
+func (d *downTrack) rewriteDescriptor(value []byte, f *codecs.Frame, source uint8, change *layers.Change) ([]byte, bool) {
+	if !f.Dependency.Known {
+		return value, source == firstSource
+	}
+	active := change.ActiveLayers(&f.Dependency)
+	if active == 0 && change.FrameNumber == 0 {
+		return value, true
+	}
+	d.descriptor = codecs.RewriteDependencyDescriptor(d.descriptor[:0], value, f, change.Renumbering, active)
+	return d.descriptor, true
 }

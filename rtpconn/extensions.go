@@ -109,8 +109,8 @@ func (r *extensionReader) next() (id uint8, start, length int, ok bool) {
 type received struct {
 	forwarded conn.Extensions
 	transport int32 // transport-wide sequence number, -1 if there is none
-	// mid and repairedRID are where these lie: empty if there are none.
-	mid, repairedRID []byte
+	// These are where their values lie: empty if there are none.
+	mid, repairedRID, descriptor []byte
 }
 
 // read reads them. It does not allocate. What is known by no id of t is passed over.
@@ -128,6 +128,9 @@ func (e *received) read(packet []byte, h *header, t *extensionTable) {
 		switch {
 		case x < conn.ExtensionCount:
 			e.forwarded.Set(x, uint16(start), uint8(length))
+			if x == conn.DependencyDescriptor {
+				e.descriptor = packet[start : start+length]
+			}
 		case x == transportNumber && length >= 2:
 			e.transport = int32(binary.BigEndian.Uint16(packet[start:]))
 		case x == sectionID:

@@ -88,8 +88,9 @@ func TestPublishersLearnWhenTheirPacketsArrived(t *testing.T) {
 			// Pion delivers feedback by the source that it names.
 			feedback := []<-chan rtcp.Packet{readRTCP(t, sender), readRTCP(t, voiceSender)}
 			own := p.up.tracks.Load().own
-			bindTrack(t, own[0], voice, opus, 0)
-			next := bindTrack(t, own[1], track, vp8, 0)
+			// A number that is used again is a replayed packet to SRTP.
+			next := bindTrack(t, own[0], voice, opus, 0)
+			next = max(next, bindTrack(t, own[1], track, vp8, 0))
 
 			ssrc := uint32(sender.GetParameters().Encodings[0].SSRC)
 			lost := make(map[uint16]bool)
@@ -182,5 +183,21 @@ func TestFeedbackOnTheTransportIsForThoseWhoOfferIt(t *testing.T) {
 			t.Errorf("offered: %v, recorded: %v", offered, got)
 		}
 		p.up.transport.mu.Unlock()
+	}
+}
+
+func TestFeedbackOnTheTransportNamesATrack(t *testing.T) {
+	t.Parallel()
+	var f transportFeedback
+	f.negotiate(true, 1)
+	for i, tt := range []struct {
+		ssrc    uint32
+		isTrack bool
+		want    uint32
+	}{{7, false, 7}, {5, true, 5}, {6, true, 6}, {7, false, 6}} {
+		f.record(int32(i), tt.ssrc, tt.isTrack, epoch)
+		if f.media != tt.want {
+			t.Errorf("after packet %d the report is on %d, want %d", i, f.media, tt.want)
+		}
 	}
 }

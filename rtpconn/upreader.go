@@ -125,8 +125,10 @@ type ingest struct {
 	current  *payload // the codec of the packet before; nil at first
 	header   header
 	received received // by header extensions
-	meta     packetMeta
-	pending  []conn.Packet // what came in the present burst, for the sinks
+	// structure is what the track's dependency descriptors refer to.
+	structure codecs.Structure
+	meta      packetMeta
+	pending   []conn.Packet // what came in the present burst, for the sinks
 }
 
 // take takes the first n octets of the cache's buffer, whose header is in
@@ -143,7 +145,7 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	}
 	sequence := in.extend(h)
 	in.received.read(buffer[:n], h, t.up.ingress.extensions)
-	t.up.noteTransport(in.received.transport, h.ssrc, now)
+	t.up.noteTransport(in.received.transport, h.ssrc, true, now)
 
 	in.meta = packetMeta{
 		arrival:     now,
@@ -157,6 +159,9 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	}
 	if h.start < h.end {
 		in.current.parse(buffer[h.start:h.end], h.marker, &in.meta.frame)
+		if len(in.received.descriptor) > 0 && t.kind == codecs.Video {
+			codecs.ParseDependencyDescriptor(in.received.descriptor, &in.structure, &in.meta.frame)
+		}
 	}
 	keyframe := in.meta.frame.Keyframe
 
@@ -221,7 +226,7 @@ func (in *ingest) setPayloadType(payloadType uint8) bool {
 	if p == nil {
 		return false
 	}
-	in.current = p
+	in.current, in.structure = p, codecs.Structure{}
 	before := t.current.Swap(p)
 	if before.format == p.format {
 		return true

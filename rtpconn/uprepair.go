@@ -44,7 +44,7 @@ func (g *ingress) receiveRepair(b []byte, h *header, out *udpsocket.Batch) bool 
 		in.take(in.header.end, now, out)
 	} else {
 		in.received.read(in.track.cache.Buffer()[:n], h, g.extensions)
-		g.up.noteTransport(in.received.transport, h.ssrc, now) // probes count
+		g.up.noteTransport(in.received.transport, h.ssrc, false, now) // probes count
 	}
 	return index%pionStride != 0 // as with tracks
 }
@@ -63,8 +63,9 @@ func (g *ingress) overhear(packet []byte) {
 	now := rtptime.Now()
 	var said received
 	said.read(packet, &h, g.extensions)
-	g.up.noteTransport(said.transport, h.ssrc, now)
-	if g.find(h.ssrc) != nil {
+	isTrack := g.find(h.ssrc) != nil
+	g.up.noteTransport(said.transport, h.ssrc, isTrack, now)
+	if isTrack {
 		return
 	}
 	in := g.repaired(packet, &h)
@@ -156,6 +157,7 @@ func (in *ingest) restore(n int) bool {
 	h.end = h.start + copy(buffer[h.start:], buffer[h.start+originalNumber:h.end])
 	h.ssrc, h.payloadType, h.padded, h.restored = in.source.ssrc, p.format.PayloadType, false, true
 
+	in.track.counters.retransmitted.Add(1)
 	buffer[0] &^= rtpPaddingBit
 	buffer[1] = buffer[1]&rtpMarkerBit | h.payloadType
 	binary.BigEndian.PutUint16(buffer[2:], h.sequence)

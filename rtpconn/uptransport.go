@@ -17,7 +17,7 @@ const transportInterval = 100 * time.Millisecond
 type transportFeedback struct {
 	mu       sync.Mutex // guards the fields below
 	recorder *transportcc.Recorder
-	media    uint32          // the source whose packet came last
+	media    uint32          // in whose name to report: the track whose packet came last
 	due      rtptime.Instant // when to report; 0 if there is nothing
 }
 
@@ -35,8 +35,9 @@ func (f *transportFeedback) negotiate(understood bool, sender uint32) {
 
 // record takes note of a packet that arrived at now, if it has a number. It reports
 // whether the feedback goroutine is to be woken, so that it looks for when to
-// report. It does not allocate.
-func (f *transportFeedback) record(number int32, ssrc uint32, now rtptime.Instant) (wake bool) {
+// report. Reports name a track, if one is known: some publishers do not
+// look at what names the source of their retransmissions. It does not allocate.
+func (f *transportFeedback) record(number int32, ssrc uint32, isTrack bool, now rtptime.Instant) (wake bool) {
 	if number < 0 {
 		return false
 	}
@@ -46,7 +47,9 @@ func (f *transportFeedback) record(number int32, ssrc uint32, now rtptime.Instan
 		return false
 	}
 	f.recorder.Record(uint16(number), now)
-	f.media = ssrc
+	if isTrack || f.media == 0 {
+		f.media = ssrc
+	}
 	if f.due != 0 || f.recorder.Pending() == 0 {
 		return false
 	}
@@ -75,9 +78,10 @@ func (u *Up) reportTransport(now rtptime.Instant) (next rtptime.Instant) {
 	return now.Add(reportInterval)
 }
 
-// noteTransport records a packet for the feedback on the transport.
-func (u *Up) noteTransport(number int32, ssrc uint32, now rtptime.Instant) {
-	if u.transport.record(number, ssrc, now) {
+// noteTransport records a packet for the feedback on the transport; isTrack tells
+// that its source is known for that of a track.
+func (u *Up) noteTransport(number int32, ssrc uint32, isTrack bool, now rtptime.Instant) {
+	if u.transport.record(number, ssrc, isTrack, now) {
 		u.poke()
 	}
 }
