@@ -257,6 +257,7 @@ func (d *Down) serve(due bool) {
 	}
 	for _, t := range *d.active.Load() {
 		remove(t.adapt(now))
+		t.requestOwed(now)
 		if f := t.takeStale(); f != nil {
 			f.track.RemoveSink(f)
 		}
