@@ -263,6 +263,7 @@ func (d *Down) serve(due bool) {
 	}
 	for _, t := range *d.active.Load() {
 		remove(t.adapt(now))
+		t.requestOwed(now)
 		if f := t.takeStale(); f != nil {
 			f.track.RemoveSink(f)
 		}
@@ -301,7 +302,7 @@ func (d *Down) checkAnswer(now rtptime.Instant) {
 			d.notify(d.events.Renegotiate)
 		}
 	case giveUp:
-		d.fail(errUnanswered)
+		d.fail(refused("Your client has not answered the offer of a stream.", errUnanswered))
 	case patience:
 	}
 }

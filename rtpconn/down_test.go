@@ -471,6 +471,7 @@ func TestOffersWaitForTheAnswer(t *testing.T) {
 		t.Error("an answer to nothing is taken")
 	}
 	sub.connect(s.up)
+	sub.attached() // else there would be nothing to restart
 	first := sub.offer(false)
 	if _, ok, err := sub.down.Offer(true); ok || err != nil {
 		t.Fatalf("a second Offer = %v, %v, want it remembered", ok, err)
@@ -482,7 +483,6 @@ func TestOffersWaitForTheAnswer(t *testing.T) {
 	if ufrag(first) == ufrag(second) {
 		t.Error("its restart was forgotten")
 	}
-	sub.attached()
 	s.write(5, true)
 	remote := within(t, "track", sub.tracks)
 	eventually(t, "media flows after the restart", func() bool {

@@ -84,7 +84,7 @@ func (d *downTrack) prime() {
 		return
 	}
 	if _, _, ok := track.GroupOfPictures(); !ok {
-		track.RequestKeyframe()
+		d.requestKeyframe(track, rtptime.Now())
 	}
 }
 
@@ -109,7 +109,7 @@ func (d *downTrack) attach() {
 		return // the track has ended
 	}
 	if ask {
-		f.track.RequestKeyframe()
+		d.requestKeyframe(f.track, rtptime.Now())
 	}
 	if catchUp {
 		d.down.start("catching up", func() { d.catchUp(f) })

@@ -183,6 +183,9 @@ func (d *Down) takeAnswer(sdp string) (again bool, err error) {
 	if d.isEnding() {
 		return false, ErrClosed
 	}
+	if d.negotiation.isSecond() {
+		return false, nil
+	}
 	if d.negotiation.state == stable {
 		return false, refused("There is no offer to answer.", nil)
 	}

@@ -60,19 +60,36 @@ func (l *keyframeLimiter) allow(now rtptime.Instant) bool {
 	return true
 }
 
+// firSenders is of how many senders the last FIR is remembered: a subscriber may
+// send from several, but need not make us keep many.
+const firSenders = 4
+
 // firFilter tells new full intra requests from retransmitted ones, which have
-// the same command number (RFC 5104 §4.3.1.2). Any first number is new.
+// the same command number as the one before of the same sender (RFC 5104 §4.3.1.2). Any first
+// number is new.
 type firFilter struct {
+	last [firSenders]fir
+	next int // where the next sender goes
+}
+
+// fir is the last full intra request of a sender; the zero value is none.
+type fir struct {
 	seen   bool
 	sender uint32
 	number uint8
 }
 
 func (f *firFilter) isNew(sender uint32, number uint8) bool {
-	if f.seen && f.sender == sender && f.number == number {
-		return false
+	now := fir{true, sender, number}
+	for i := range f.last {
+		if last := &f.last[i]; last.seen && last.sender == sender {
+			fresh := *last != now
+			*last = now
+			return fresh
+		}
 	}
-	*f = firFilter{true, sender, number}
+	f.last[f.next] = now
+	f.next = (f.next + 1) % firSenders
 	return true
 }
 

@@ -24,14 +24,17 @@ func (d *downTrack) swap(s conn.Selection) (gone []*feed) {
 		d.down.poke() // what was asked for need not be there
 	}
 	d.mu.Unlock()
-	begin(add)
+	if add != nil {
+		_ = add.track.AddSink(add) // if it has ended there will be another swap
+		d.requestKeyframe(add.track, rtptime.Now())
+	}
 	return gone
 }
 
-// begin lets packets flow to a feed that aim has returned; it may be nil.
+// begin lets packets flow to a feed that aim has returned for what the subscriber can take; it may be nil.
 func begin(add *feed) {
 	if add != nil {
-		_ = add.track.AddSink(add) // if it has ended there will be another swap
+		_ = add.track.AddSink(add) // as above
 		add.track.RequestKeyframe()
 	}
 }

@@ -60,8 +60,9 @@ type downTrack struct {
 	header     rtp.Header       // reused for each packet
 
 	ssrc   uint32
-	target *feed // what is switched to at its next keyframe, or nil
-	stale  *feed // what is to be removed from its track, or nil
+	target *feed        // what is switched to at its next keyframe, or nil
+	stale  *feed        // what is to be removed from its track, or nil
+	owed   conn.UpTrack // of which a keyframe is to be asked for later, or nil
 
 	scratch    []byte // where payloads are rewritten; nil until one is
 	descriptor []byte // where dependency descriptors are

@@ -49,15 +49,16 @@ type Options struct {
 // Engine makes connections and owns them. Its methods may be called from any
 // goroutine.
 type Engine struct {
-	options  Options
-	settings atomic.Pointer[webrtc.SettingEngine] // immutable; each connection gets a copy
-	batches  sync.Pool                            // of *udpsocket.Batch, for who is not a reader of the mux
-	ticker   *ticker
-	done     chan struct{}  // closed to end the ticker
-	stop     sync.Once      // closes done
-	wg       sync.WaitGroup // awaits it
-	ledger   ledger
-	joins    joins
+	options   Options
+	settings  atomic.Pointer[webrtc.SettingEngine] // immutable; each connection gets a copy
+	batches   sync.Pool                            // of *udpsocket.Batch, for who is not a reader of the mux
+	ticker    *ticker
+	done      chan struct{}  // closed to end the ticker
+	stop      sync.Once      // closes done
+	wg        sync.WaitGroup // awaits it
+	ledger    ledger
+	joins     joins
+	keyframes keyframeBudgets
 
 	mu          sync.Mutex // guards the fields below
 	engines     map[apiKey]*webrtc.MediaEngine

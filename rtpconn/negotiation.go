@@ -64,6 +64,8 @@ type negotiation struct {
 	deadline rtptime.Instant // for the answer; 0 if none is expected
 	warned   bool            // the deadline has passed once
 	overdue  bool            // the offer is to be repeated as it is
+	repeated bool            // it was, so that it may be answered twice
+	answered bool            // the first of these answers has come
 }
 
 // verdict is what a deadline that passed calls for.
@@ -79,7 +81,7 @@ const (
 // not), to repeat the one that is outstanding, or neither.
 func (n *negotiation) offer(restart bool, now rtptime.Instant) (doRestart, make, again bool) {
 	if n.overdue {
-		n.overdue = false
+		n.overdue, n.repeated = false, true
 		return false, false, true
 	}
 	next, make := n.state.offer(restart)
@@ -98,8 +100,18 @@ func (n *negotiation) answer() (again, ok bool) {
 	if !ok {
 		return false, false
 	}
-	*n = negotiation{state: stable, restart: restart}
+	*n = negotiation{state: stable, restart: restart, repeated: n.repeated, answered: n.answered}
 	return again, true
+}
+
+// isSecond tells whether an answer is the second one to an offer that was repeated:
+// of a peer that was slow, not gone, and has found both. Answers come in the
+// order of the offers.
+func (n *negotiation) isSecond() bool {
+	second := n.repeated && n.answered
+	n.answered = n.repeated && !second
+	n.repeated = n.repeated && !second
+	return second
 }
 
 // check looks at the deadline.

@@ -166,10 +166,10 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 	}
 	keyframe := in.meta.frame.Keyframe
 
-	t.account(sequence, h, n, keyframe, in.continues(sequence), now)
-	t.countLayer(&in.meta.frame, n, now)
 	in.makeRoom(sequence, out)
 	data, ok := t.cache.Commit(sequence, h.end, keyframe, now, in.meta)
+	t.account(sequence, h, n, keyframe && ok, in.continues(sequence), now) // the copy of a keyframe is none
+	t.countLayer(&in.meta.frame, n, now)
 	if !ok {
 		return false
 	}

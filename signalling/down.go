@@ -127,6 +127,9 @@ func (s *session) handleDownEvent(ev mediaEvent) {
 		s.offerAgain(ev.down, true)
 	case broken:
 		s.refuseDown(ev.down)
+		if _, ok := errors.AsType[*rtpconn.NegotiationError](ev.err); ok {
+			s.report(negotiationError(ev.err)) // the client's part in it
+		}
 	case tracksChanged:
 		s.group.touch(ev.down.of)
 	}

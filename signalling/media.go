@@ -79,6 +79,7 @@ type mediaEvent struct {
 	down      *downStream
 	what      mediaNews
 	candidate rtpconn.Candidate
+	err       error // why it is broken
 }
 
 type mediaNews uint8
@@ -95,7 +96,7 @@ const (
 // nobody. Either of up and down is nil.
 func (s *session) events(up *upStream, down *downStream) rtpconn.Events {
 	post := func(what mediaNews, c rtpconn.Candidate) {
-		s.media.Post(mediaEvent{up, down, what, c})
+		s.media.Post(mediaEvent{up: up, down: down, what: what, candidate: c})
 	}
 	return rtpconn.Events{
 		Candidate: func(c rtpconn.Candidate) { post(newCandidate, c) },
@@ -105,7 +106,7 @@ func (s *session) events(up *upStream, down *downStream) rtpconn.Events {
 		Renegotiate: func() { post(answerOverdue, rtpconn.Candidate{}) },
 		Broken: func(err error) {
 			s.server.log.Debug("connection broken", "address", s.address, "error", err)
-			post(broken, rtpconn.Candidate{})
+			s.media.Post(mediaEvent{up: up, down: down, what: broken, err: err})
 		},
 	}
 }

@@ -162,6 +162,8 @@ func (b *bench) playEvent(e rtpconn.Events, what, candidate string) {
 		e.Failed()
 	case "waits":
 		e.Renegotiate()
+	case "expires":
+		e.Broken(&rtpconn.NegotiationError{Text: "no answer"})
 	case "breaks":
 		e.Broken(errors.New("asked for by a test"))
 	case "gathers":
