@@ -18,7 +18,9 @@ const (
 	// duration is how long each cell is measured.
 	duration = 20 * time.Second
 	// atATime is how many cells run at a time: more than two processors can take make results worse.
-	atATime = 6
+	atATime = 4
+	// attempts is how often a cell is run at most, if the machine is too busy.
+	attempts = 3
 )
 
 // chosen returns the cells to run: the essential ones; or of the whole matrix, all, or those whose names
@@ -50,11 +52,17 @@ func runAll(t *testing.T, cells []cell, duration time.Duration) [][]result {
 		room <- struct{}{}
 		running.Go(func() {
 			defer func() { <-room }()
-			r, err := c.run(t, e, uint64(i+1), duration)
-			if err != nil {
-				t.Errorf("%v: %v", c, err)
+			for range attempts {
+				r, err := c.run(t, e, uint64(i+1), duration)
+				if err != nil {
+					t.Errorf("%v: %v", c, err)
+					return
+				}
+				results[i] = r
+				if !slices.ContainsFunc(r, func(r result) bool { return r.busy }) {
+					return
+				}
 			}
-			results[i] = r
 		})
 	}
 	running.Wait()
