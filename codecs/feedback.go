@@ -38,9 +38,11 @@ const ExtensionDependencyDescriptor = "https://aomediacodec.github.io/av1-rtp-sp
 const (
 	ExtensionAbsoluteCaptureTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
 	ExtensionAudioLevel          = "urn:ietf:params:rtp-hdrext:ssrc-audio-level" // RFC 6464
-	ExtensionVideoOrientation    = "urn:3gpp:video-orientation"                  // 3GPP TS 26.114 §7.4.5
-	ExtensionPlayoutDelay        = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-	ExtensionLayersAllocation    = "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00"
+	// ExtensionVideoOrientation (3GPP TS 26.114 §7.4.5) leaves turning the picture to
+	// those who show it. Publishers that do not negotiate it turn it themselves.
+	ExtensionVideoOrientation = "urn:3gpp:video-orientation"
+	ExtensionPlayoutDelay     = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+	ExtensionLayersAllocation = "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00"
 	// ExtensionTransportNumber counts the packets of a transport, for
 	// transport-wide congestion control (draft-holmer-rmcat-transport-wide-cc-extensions-01 §2).
 	ExtensionTransportNumber = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
@@ -69,9 +71,8 @@ var extensions = []HeaderExtension{
 
 // ExtensionsFrom returns the header extensions that the server registers on a
 // connection from a publisher (up), or to a subscriber, in the order of their ids,
-// which start at 1 in the server's own offers. Of publishers, audio has a mid as
-// well, which tells its tracks apart if it declares no SSRC. The caller owns the
-// slice.
+// which start at 1 in the server's own offers. Publishers' audio has a mid as well,
+// as every section of a bundle should (RFC 9143 §15). The caller owns the slice.
 func ExtensionsFrom(up bool) (list []HeaderExtension) {
 	for _, e := range extensions {
 		if e.OnlyUp && !up {

@@ -43,9 +43,7 @@ const dropped fate = -1
 // from floor to newest that are less than ringSize old have a fate. Outgoing
 // numbers up to allotted that are less than ringSize old have an entry in the other ring.
 type Map struct {
-	epoch  uint8 // the present one
-	epochs [256]epoch
-
+	epoch    uint8 // the present one
 	started  bool  // whether floor and newest mean anything
 	floor    int64 // no ingest number below it can be mapped
 	newest   int64 // the greatest ingest number seen
@@ -53,8 +51,10 @@ type Map struct {
 	last     int64 // the greatest outgoing number returned
 	anything bool  // whether last means anything
 
-	fates [ringSize]fate // by ingest number
-	sent  [ringSize]sent // by outgoing number
+	// What is above is touched for each packet, and stands together.
+	epochs [256]epoch
+	fates  [ringSize]fate // by ingest number
+	sent   [ringSize]sent // by outgoing number
 }
 
 // New returns a map whose first outgoing sequence number is first.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"galene/conn"
 )
 
 // session begins a typical offer of a browser.
@@ -196,5 +198,54 @@ func TestBrowsersAreAnswered(t *testing.T) {
 		}
 		checkSection(t, tt.name+", audio", sections[1], append(slices.Clone(tt.audio), common...)...)
 		checkSection(t, tt.name+", video", sections[2], append(slices.Clone(tt.video), common...)...)
+	}
+}
+
+// A browser that offers to receive is answered with all that repairs losses.
+func TestBrowsersThatViewAreAnswered(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	p, _ := showing(t, e, "a", opus, vp8)
+	view, err := e.NewView(DownConfig{Up: p.up})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(view.Close)
+	var selection []conn.Selection
+	for _, track := range p.up.Tracks() {
+		selection = append(selection, conn.Selection{Track: track})
+	}
+	if err := view.Select(selection); err != nil {
+		t.Fatal(err)
+	}
+	var offer strings.Builder
+	for line := range strings.Lines(strings.ReplaceAll(chromium, "a=sendonly", "a=recvonly")) {
+		if !strings.HasPrefix(line, "a=ssrc") && !strings.HasPrefix(line, "a=msid:") {
+			offer.WriteString(strings.TrimSuffix(line, "\n") + "\r\n")
+		}
+	}
+	answer, err := view.Offer(offer.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := sectionsOf(answer)
+	if len(sections) != 3 {
+		t.Fatalf("%d sections in\n%s", len(sections)-1, answer)
+	}
+	for i, want := range [][]string{
+		{"m=audio 9 UDP/TLS/RTP/SAVPF 111 63", "a=sendonly", "a=rtpmap:63 red/48000/2", "a=fmtp:63 111/111"},
+		{
+			"m=video 9 UDP/TLS/RTP/SAVPF 96 97", "a=sendonly", "a=rtpmap:97 rtx/90000", "a=fmtp:97 apt=96",
+			"a=rtcp-fb:96 nack", "a=rtcp-fb:96 nack pli", "a=extmap:13 urn:3gpp:video-orientation",
+		},
+	} {
+		for _, line := range want {
+			if !slices.Contains(sections[i+1], line) {
+				t.Errorf("%q is not in\n%s", line, strings.Join(sections[i+1], "\n"))
+			}
+		}
+	}
+	if !strings.Contains(answer, "a=ssrc-group:FID ") {
+		t.Errorf("no source of retransmissions is declared in\n%s", answer)
 	}
 }

@@ -41,6 +41,8 @@ type Down struct {
 	created rtptime.Instant // when the subscriber began to wait
 
 	hurried  rtptime.Instant              // when a report was last sent out of turn; the ticker's
+	visits   int                          // of the ticker, at which reports could be due; the ticker's
+	reported int                          // how many of them sent any; the ticker's
 	reportIn atomic.Bool                  // sender reports are due at once
 	joined   atomic.Bool                  // media has been sent
 	active   atomic.Pointer[[]*downTrack] // what is being sent; replaced, never changed
@@ -247,9 +249,9 @@ func (d *Down) serve(due bool) {
 		if d.lane.wanting(d.pc) {
 			d.lane.follow(d.pc)
 		}
-		d.sendReports()
+		d.report()
 		d.checkAnswer(now)
-	} else if d.reportIn.Swap(false) && (d.hurried == 0 || now.Sub(d.hurried) >= senderReportInterval) {
+	} else if d.reportIn.Swap(false) && (d.hurried == 0 || now.Sub(d.hurried) >= serveInterval) {
 		d.hurried = now
 		d.sendReports()
 	}

@@ -552,7 +552,7 @@ func TestSenderReportsFollowThePublishersClock(t *testing.T) {
 	select {
 	case r := <-remote.rtcp:
 		t.Errorf("%v before the publisher's clock is known", r)
-	case <-time.After(2 * senderReportInterval):
+	case <-time.After(2 * serveInterval):
 	}
 
 	ssrc := uint32(s.pc.GetSenders()[0].GetParameters().Encodings[0].SSRC)
@@ -594,6 +594,23 @@ func TestSenderReportsFollowThePublishersClock(t *testing.T) {
 	}
 }
 
+func TestReportsAreMoreFrequentAtFirst(t *testing.T) {
+	t.Parallel()
+	reported := 0
+	const visits = 100
+	for visit := range visits {
+		if visit > 30 && reportDue(visit, reported) {
+			reported++
+		}
+		if want := min(max(visit-30, 0), earlyReports); visit <= 30+earlyReports && reported != want {
+			t.Errorf("%d reports by visit %d, the first at visit 31, want %d", reported, visit, want)
+		}
+	}
+	if want := earlyReports + (visits-31-earlyReports)/2; reported < want || reported > want+1 {
+		t.Errorf("%d reports in %d visits, want about %d", reported, visits, want)
+	}
+}
+
 func TestPublisherThatKeepsChangingItsNameIsNotReportedOfEachTime(t *testing.T) {
 	t.Parallel()
 	s := newStream(t, newTestEngine(t), 0)
@@ -623,7 +640,7 @@ func TestPublisherThatKeepsChangingItsNameIsNotReportedOfEachTime(t *testing.T) 
 	})
 	reports := sub.down.sending()[0].reportCount()
 	// One at each tick, and one out of turn between two of them.
-	if limit := 2*int(time.Since(start)/senderReportInterval) + 4; reports > limit {
+	if limit := 2*int(time.Since(start)/serveInterval) + 4; reports > limit {
 		t.Errorf("%d reports of %d changes, want at most %d", reports, changes, limit)
 	}
 }

@@ -21,7 +21,8 @@ type ladder struct {
 	// encodings are those of the selected section, best first.
 	encodings []conn.UpTrack
 	chooser   layers.Chooser
-	rungs     []rung // reused
+	rungs     []rung       // reused
+	top       layers.Layer // the highest layers that there are of the encoding that is sent
 
 	lacking bool            // a keyframe is wanted
 	asked   rtptime.Instant // when one was wanted last
@@ -101,7 +102,7 @@ func (d *downTrack) adapt(now rtptime.Instant) (gone []*feed) {
 
 func (d *downTrack) adaptLocked(now rtptime.Instant) (add *feed, gone []*feed) {
 	l := &d.ladder
-	l.measure(now)
+	l.measure(d.current.track, now)
 	aimed := d.current
 	if d.target != nil {
 		aimed = d.target
@@ -118,24 +119,48 @@ func (d *downTrack) adaptLocked(now rtptime.Instant) (add *feed, gone []*feed) {
 	sending, _ := d.rate.Rate(now)
 	next := l.rungs[l.chooser.Choose(steps, present, d.allow.Limit(now, sending), now)]
 	d.selector.Target.Set(next.layer)
+	d.noteLayers()
 	if next.track == aimed.track {
 		return nil, nil
 	}
 	return d.aim(next.track)
 }
 
+// noteLayers tells the statistics which layers are sent, if that has changed. The caller
+// holds the lock.
+func (d *downTrack) noteLayers() {
+	top := d.ladder.top
+	sending, target := d.selector.Sending(), d.selector.Target.Get()
+	next := LayerStats{
+		Spatial: min(sending.Spatial, top.Spatial), Temporal: min(sending.Temporal, top.Temporal),
+		MaxSpatial: top.Spatial, MaxTemporal: top.Temporal,
+		TargetSpatial: min(target.Spatial, top.Spatial), TargetTemporal: min(target.Temporal, top.Temporal),
+	}
+	var before LayerStats
+	if l := d.counters.layers.Load(); l != nil {
+		before = *l
+	}
+	if next != before {
+		news := next // not to allocate without news
+		d.counters.layers.Store(&news)
+	}
+}
+
 // maxRungs is how many rungs fit without allocating.
 const maxRungs = 16
 
-// measure makes up the rungs, from the lowest to the highest one. An encoding above the
-// selected one counts only if there is no other.
-func (l *ladder) measure(now rtptime.Instant) {
-	l.rungs = l.rungs[:0]
+// measure makes up the rungs, from the lowest to the highest one, while sent is being sent. An
+// encoding above the selected one counts only if there is no other.
+func (l *ladder) measure(sent conn.UpTrack, now rtptime.Instant) {
+	l.rungs, l.top = l.rungs[:0], layers.Layer{}
 	selected := max(slices.Index(l.encodings, l.selection.Track), 0)
 	any := false
 	for i, t := range slices.Backward(l.encodings) {
 		first := len(l.rungs)
-		l.measureTrack(t, i == len(l.encodings)-1, now)
+		top := l.measureTrack(t, i == len(l.encodings)-1, now)
+		if t == sent {
+			l.top = top
+		}
 		for j := range l.rungs[first:] {
 			r := &l.rungs[first+j]
 			r.Live = r.Live && (i >= selected || !any)
@@ -144,15 +169,16 @@ func (l *ladder) measure(now rtptime.Instant) {
 	}
 }
 
-// measureTrack appends the rungs of an encoding. Temporal layers are left out of the lowest one
-// only: of the others, the one below is better.
-func (l *ladder) measureTrack(t conn.UpTrack, lowest bool, now rtptime.Instant) {
+// measureTrack appends the rungs of an encoding, and returns the highest layers that it has.
+// Temporal layers are left out of the lowest one only: of the others, the one below is better.
+func (l *ladder) measureTrack(t conn.UpTrack, lowest bool, now rtptime.Instant) (highest layers.Layer) {
 	m, ok := t.(metered)
 	if !ok {
 		l.rungs = append(l.rungs, rung{layers.Rung{Live: true}, t, l.highest()})
-		return
+		return layers.Layer{}
 	}
 	rates, top := m.layerRates(now)
+	highest = top
 	if l.selection.LowestLayer {
 		top.Spatial = 0
 	}
@@ -173,6 +199,7 @@ func (l *ladder) measureTrack(t conn.UpTrack, lowest bool, now rtptime.Instant) 
 			l.rungs = append(l.rungs, rung{layers.Rung{Rate: rate, Live: rate > 0}, t, layer})
 		}
 	}
+	return highest
 }
 
 // sumUpTo returns the rate of a layer with those below.

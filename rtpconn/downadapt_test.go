@@ -169,6 +169,53 @@ func TestTemporalLayersAreLeftOutToFit(t *testing.T) {
 	}
 }
 
+func TestStatisticsTellWhichLayersAreSent(t *testing.T) {
+	t.Parallel()
+	encodings, d, _ := newSimulcast(t, "vp8", 600_000)
+	e := encodings[0]
+	now := rtptime.Now()
+	remove(d.adapt(now))
+	if d.counters.layers.Load() != nil {
+		t.Error("there are layers to tell of, although there is one of each")
+	}
+	e.rates[1], e.rates[2], e.top = 200_000, 400_000, layers.Layer{Temporal: 2}
+	sequence := int64(100)
+	picture := func() { // of four
+		for _, temporal := range []uint8{0, 2, 1, 2} {
+			sequence++
+			p := e.packet(sequence, 0, false)
+			p.Frame.TemporalID, p.Frame.SwitchUp = temporal, true
+			p.Frame.PictureIDBits, p.Frame.PictureID = 15, int32(sequence)
+			e.deliver(p)
+		}
+	}
+	for _, tt := range []struct {
+		what  string
+		remb  uint64
+		after time.Duration
+		want  LayerStats
+	}{
+		{"everything", 5_000_000, time.Second, LayerStats{Temporal: 2, MaxTemporal: 2, TargetTemporal: 2}},
+		{"two layers", 900_000, time.Second, LayerStats{Temporal: 1, MaxTemporal: 2, TargetTemporal: 1}},
+		{"everything again", 5_000_000, 20 * time.Second, LayerStats{Temporal: 2, MaxTemporal: 2, TargetTemporal: 2}},
+	} {
+		d.allow.REMB.Set(tt.remb, now)
+		for range int(tt.after / (500 * time.Millisecond)) {
+			d.rate.Add(75_000, now)
+			settle(d, encodings, &now, 500*time.Millisecond)
+			picture()
+		}
+		remove(d.adapt(now))
+		if got := d.counters.stats(now).Layers; got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.what, got, tt.want)
+		}
+	}
+	before := d.counters.layers.Load()
+	if remove(d.adapt(now)); d.counters.layers.Load() != before {
+		t.Error("the statistics are stored anew without news")
+	}
+}
+
 func TestPayloadsAreResentAsTheyWereRewritten(t *testing.T) {
 	t.Parallel()
 	source := newFakeTrack(t, "vp8")

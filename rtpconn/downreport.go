@@ -8,14 +8,25 @@ import (
 	"galene/rtptime"
 )
 
-// senderReportInterval is the time between sender reports. It is short, since
-// the first ones decide how soon audio and video are in step.
-const senderReportInterval = 500 * time.Millisecond
+// earlyReports is how many sender reports go out whenever the ticker comes by: the first
+// ones decide how soon audio and video are in step. Later ones go out every second time.
+const earlyReports = 10
+
+// report sends sender reports if they are due. The ticker calls it.
+func (d *Down) report() {
+	d.visits++
+	if reportDue(d.visits, d.reported) && d.sendReports() {
+		d.reported++
+	}
+}
+
+// reportDue tells whether reports are due at a visit of the ticker, after as many reports.
+func reportDue(visit, reported int) bool { return reported < earlyReports || visit%2 == 0 }
 
 // sendReports sends a compound of the sender reports and names of all tracks
 // whose publisher's clock is known (RFC 3550 §6.4.1, §6.5.1). Without a clock
-// there is none: a wrong one is worse.
-func (d *Down) sendReports() {
+// there is none: a wrong one is worse. It tells whether there was anything to report.
+func (d *Down) sendReports() bool {
 	now, wall := rtptime.Now(), time.Now()
 	var compound []rtcp.Packet
 	description := &rtcp.SourceDescription{}
@@ -33,12 +44,13 @@ func (d *Down) sendReports() {
 		}
 	}
 	if len(compound) == 0 {
-		return
+		return false
 	}
 	if len(description.Chunks) > 0 {
 		compound = append(compound, description)
 	}
 	_ = d.pc.WriteRTCP(compound)
+	return true
 }
 
 // senderReport returns the report of a track at an instant, which the server's

@@ -194,11 +194,11 @@ func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant) {
 	out := d.down.engine.batch()
 	defer d.down.engine.release(out)
 	defer func() { d.counters.nacks.Add(uint64(maxResendBatch - left)) }()
-	var buffer [maxPacket]byte
+	room := repairRoom{octets: make([]byte, maxPacket)}
 	for _, pair := range pairs {
 		pair.Range(func(sequence uint16) bool {
 			left--
-			d.resend(sequence, now, buffer[:], out)
+			d.resendPacket(sequence, now, &room, out)
 			return left > 0
 		})
 		if left <= 0 {
@@ -207,10 +207,17 @@ func (d *downTrack) resendAll(pairs []rtcp.NackPair, now rtptime.Instant) {
 	}
 }
 
-// resend sends a packet again, on a source of its own if the subscriber takes one
+// repairRoom is where packets are put that are to be sent again, one after the other.
+type repairRoom struct {
+	packet conn.Packet
+	octets []byte // of length maxPacket
+}
+
+// resendPacket sends a packet again, on a source of its own if the subscriber takes one
 // (RFC 4588), or else byte for byte: it is protected under the same index
-// (RFC 3711 §3.3.1). A packet that the cache has lost is asked for upstream.
-func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, out *udpsocket.Batch) {
+// (RFC 3711 §3.3.1). A packet that the cache has lost is asked for upstream. It does not
+// allocate.
+func (d *downTrack) resendPacket(sequence uint16, now rtptime.Instant, room *repairRoom, out *udpsocket.Batch) {
 	d.mu.Lock()
 	if !d.budget.grants(d, now) {
 		d.mu.Unlock()
@@ -224,8 +231,8 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 		return
 	}
 
-	var p conn.Packet
-	if !from.track.Cached(entry.Ingest, buffer, &p) {
+	p := &room.packet
+	if !from.track.Cached(entry.Ingest, room.octets, p) {
 		from.track.Want(entry.Ingest)
 		return
 	}
@@ -235,6 +242,6 @@ func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, 
 		d.counters.retransmitted.Add(1)
 		d.budget.spend(len(p.Payload))
 		change := layers.Unpack(entry.Note)
-		d.sendChanged(d.resendWay(), entry.Source, sequence, p.Timestamp+entry.TimestampOffset, &change, &p, out)
+		d.sendChanged(d.resendWay(), entry.Source, sequence, p.Timestamp+entry.TimestampOffset, &change, p, out)
 	}
 }

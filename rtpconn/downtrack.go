@@ -33,40 +33,42 @@ const (
 type downTrack struct {
 	// Immutable.
 	down    *Down
-	format  codecs.Format // as offered; PayloadType 0 may mean that Pion chose
 	offered uint8         // the payload type that was really offered
+	format  codecs.Format // as offered; PayloadType 0 may mean that Pion chose
 
-	rate  estimator.Rate // payload octets; Add belongs to who holds mu
 	allow estimator.Allowance
 
-	mu      sync.Mutex // guards the fields below
-	bound   bool       // out and ssrc are set, for good
-	out     egress
-	ssrc    uint32
-	closed  bool
-	state   joinState
-	numbers *packetmap.Map
-	header  rtp.Header // reused for each packet
+	mu sync.Mutex // guards the fields below
 
-	extensions extensionIDs // that the subscriber takes
+	// What each packet touches stands together: there are many tracks, and each comes into the
+	// processor's cache anew for each picture.
+	bound      bool // out and ssrc are set, for good
+	closed     bool
+	state      joinState
+	sourceID   uint8        // of the present source
 	payload    payloadTypes // by which the subscriber knows them
-
-	current *feed // what is sent
-	target  *feed // what is switched to at its next keyframe, or nil
-	stale   *feed // what is to be removed from its track, or nil
-
+	extensions extensionIDs // that the subscriber takes
+	current    *feed        // what is sent
+	numbers    *packetmap.Map
+	out        egress
 	selector   *layers.Selector // chooses among current's layers; nil for audio
-	scratch    []byte           // where payloads are rewritten; nil until one is
-	descriptor []byte           // where dependency descriptors are
-	ladder     ladder           // what may be sent, and what of it is
+	caughtUp   int64            // packets up to here were sent by catching up, but for missed
+	offset     uint32           // added to the present source's timestamps
+	lastTime   uint32           // greatest outgoing timestamp
+	lastSent   rtptime.Instant  // when the packet with lastTime arrived; 0 if none
+	rate       estimator.Rate   // payload octets; Add belongs to who holds mu
+	header     rtp.Header       // reused for each packet
+
+	ssrc   uint32
+	target *feed // what is switched to at its next keyframe, or nil
+	stale  *feed // what is to be removed from its track, or nil
+
+	scratch    []byte // where payloads are rewritten; nil until one is
+	descriptor []byte // where dependency descriptors are
+	ladder     ladder // what may be sent, and what of it is
 
 	sources    [sourceHistory]source // by source number modulo their count
-	sourceID   uint8                 // of the present source
-	offset     uint32                // added to the present source's timestamps
-	lastTime   uint32                // greatest outgoing timestamp
-	lastSent   rtptime.Instant       // when the packet with lastTime arrived; 0 if none
 	next       int64                 // while catching up: the next packet to send
-	caughtUp   int64                 // packets up to here were sent by catching up, but for missed
 	missed     [maxMissed]int64
 	missedSize int
 

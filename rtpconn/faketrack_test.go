@@ -180,3 +180,8 @@ func newBareTrack(tb testing.TB, source conn.UpTrack, out egress) *downTrack {
 	d.bind(out, 1234, d.format.PayloadType)
 	return d
 }
+
+// resend sends one packet again, as a NACK at now makes the track do; buffer is room for it.
+func (d *downTrack) resend(sequence uint16, now rtptime.Instant, buffer []byte, out *udpsocket.Batch) {
+	d.resendPacket(sequence, now, &repairRoom{octets: buffer}, out)
+}

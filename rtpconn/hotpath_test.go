@@ -2,12 +2,14 @@ package rtpconn
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"galene/codecs"
 	"galene/conn"
 	"galene/layers"
 	"galene/rtptime"
+	"galene/udpsocket"
 )
 
 // newBareUpTrack returns a track without a connection, expecting a format.
@@ -241,5 +243,156 @@ func TestAnnouncedTracksTakeNoRoomBeforePacketsCome(t *testing.T) {
 	}
 	if head, ok := track.Head(); !ok || !track.cache.Has(head) {
 		t.Errorf("the first packet is not in the cache: head %d, %v", head, ok)
+	}
+}
+
+func TestRetransmissionsAreTakenWithoutAllocating(t *testing.T) {
+	track := newBareUpTrack(t, "vp8")
+	track.payloads.Load().entries[0].retransmitted = 97
+	in := testIngest{ingest: ingest{track: track}}
+	raw := vp8.raw(t, 0, 96, false)
+	now := epoch
+	packet := func(n uint16) {
+		raw[2], raw[3] = byte(n>>8), byte(n)
+		if !receive(&in, raw, now) {
+			t.Fatalf("packet %d is not taken", n)
+		}
+	}
+	packet(0)
+	repair := slices.Concat(vp8.raw(t, 0, 97, false)[:rtpFixedHeader], []byte{0, 0}, raw[rtpFixedHeader:])
+	n := uint16(0)
+	allocs := testing.AllocsPerRun(1000, func() {
+		now = now.Add(1e6)
+		n += 2
+		packet(n)
+		repair[rtpFixedHeader], repair[rtpFixedHeader+1] = byte((n-1)>>8), byte(n-1)
+		if !parseHeader(repair, &in.header) || !in.restore(copy(track.cache.Buffer(), repair)) ||
+			!in.take(in.header.end, now, nil) {
+			t.Fatalf("packet %d is not repaired", n-1)
+		}
+		in.flush(nil)
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations per packet repaired, want none", allocs)
+	}
+	if got := track.counters.retransmitted.Load(); got < 1000 {
+		t.Errorf("%d packets were repaired", got)
+	}
+}
+
+func TestResendingDoesNotAllocate(t *testing.T) {
+	for _, beside := range []bool{true, false} {
+		stream, in := scalableTrack(t, "av1", av1, 3, 0)
+		d := newBareTrack(t, in.track, discardEgress{})
+		if beside {
+			d.repair = newRepairEgress(discardEgress{}, 77, 97)
+		}
+		d.down.mixed.Store(true)
+		d.setExtensions(numbered(1))
+		d.attach()
+		d.selector.Target.Set(layers.Layer{Spatial: 1, Temporal: 2})
+		for n := range 40 {
+			for _, raw := range stream.next(t, n == 0) {
+				receive(in, raw, rtptime.Now())
+			}
+		}
+		last, _ := d.numbers.Last()
+		room := &repairRoom{octets: make([]byte, maxPacket)}
+		now, n := epoch, uint16(0)
+		allocs := testing.AllocsPerRun(400, func() {
+			now = now.Add(1e9)
+			d.resendPacket(last-n%140, now, room, nil)
+			n++
+		})
+		if allocs != 0 {
+			t.Errorf("beside the track %v: %v allocations per packet resent, want none", beside, allocs)
+		}
+		if got := d.counters.retransmitted.Load(); got < 400 {
+			t.Errorf("beside the track %v: only %d packets were resent", beside, got)
+		}
+	}
+}
+
+// BenchmarkResend measures one retransmission, with its look-ups, without sealing and sending.
+func BenchmarkResend(b *testing.B) {
+	source := newFakeTrack(b, "vp8")
+	source.gop = false
+	d := newBareTrack(b, source, discardEgress{})
+	d.repair = newRepairEgress(discardEgress{}, 77, 97)
+	d.attach()
+	for n := range int64(200) {
+		p := source.packet(100+n, 1, n == 0)
+		p.Payload = make([]byte, 1100)
+		source.deliver(p)
+	}
+	last, _ := d.numbers.Last()
+	room := &repairRoom{octets: make([]byte, maxPacket)}
+	now, n := epoch, 0
+	b.SetBytes(1100)
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(1e9)
+		d.resendPacket(last-uint16(n%200), now, room, nil)
+		if n++; n%600 == 0 { // each of them three times
+			b.StopTimer()
+			for m := range int64(200) {
+				p := source.packet(int64(n)/3+100+m, 1, false)
+				p.Payload = make([]byte, 1100)
+				source.deliver(p)
+			}
+			last, _ = d.numbers.Last()
+			b.StartTimer()
+		}
+	}
+}
+
+// BenchmarkFanOutOfDescriptors is BenchmarkFanOut for a stream whose layers are told by
+// dependency descriptors, of which every subscriber gets two thirds: descriptors are rewritten
+// only where the choice changes.
+func BenchmarkFanOutOfDescriptors(b *testing.B) {
+	stream, in := scalableTrack(b, "av1", av1, 1, 0)
+	const subscribers = 10
+	for range subscribers {
+		d := newBareTrack(b, in.track, discardEgress{})
+		d.down.mixed.Store(true)
+		d.setExtensions(numbered(1))
+		d.attach()
+		d.selector.Target.Set(layers.Layer{Temporal: 1})
+	}
+	var packets []conn.Packet
+	collect := &packetSink{}
+	if err := in.track.AddSink(collect); err != nil {
+		b.Fatal(err)
+	}
+	for n := range 4096 {
+		for _, raw := range stream.next(b, n == 0) {
+			receive(in, raw, epoch)
+		}
+	}
+	in.track.RemoveSink(collect)
+	packets = collect.packets
+	first := packets[0].Sequence
+	b.ReportAllocs()
+	n := int64(0)
+	for b.Loop() {
+		p := &packets[n%int64(len(packets))]
+		p.Sequence, p.Frame.Dependency.Number = first+n, uint16(n/packetsPerFrame)
+		p.Timestamp = uint32(n/packetsPerFrame) * 3000
+		in.track.sinks.write(packets[n%int64(len(packets)):][:1], nil)
+		n++
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/subscribers, "ns/packet/subscriber")
+}
+
+// packetSink keeps what it gets.
+type packetSink struct {
+	strictSink
+	packets []conn.Packet
+}
+
+func (s *packetSink) WritePackets(packets []conn.Packet, _ *udpsocket.Batch) {
+	for _, p := range packets {
+		p.Header, p.Payload = slices.Clone(p.Header), slices.Clone(p.Payload)
+		s.packets = append(s.packets, p)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"galene/codecs"
 	"galene/conn"
+	"galene/rtptime"
 	"galene/udpsocket"
 )
 
@@ -169,6 +170,9 @@ func TestLossesOfThePublisherAreRepairedBesideItsTrack(t *testing.T) {
 			if rejected != 0 {
 				t.Errorf("%d packets were malformed", rejected)
 			}
+			if got := p.up.Stats().Tracks[0].Retransmitted; got < uint64(dropped) {
+				t.Errorf("%d retransmissions were counted, want %d or more", got, dropped)
+			}
 			if got := p.up.lane.open(); got != tt.mux {
 				t.Errorf("the lane is open: %v, want %v", got, tt.mux)
 			}
@@ -201,16 +205,30 @@ func (w *wireTap) WriteRTP(h *rtp.Header, payload []byte, out *udpsocket.Batch) 
 
 func TestSubscribersAreRepairedBesideTheirTrack(t *testing.T) {
 	t.Parallel()
-	for _, mux := range []bool{true, false} {
-		t.Run(fmt.Sprintf("mux %v", mux), func(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		mux, view bool // view: the subscriber makes the offers
+	}{{"through the lane", true, false}, {"through Pion", false, false}, {"viewer", true, true}} {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			e := newEngineOn(t, nil)
-			if mux {
+			if tt.mux {
 				e = newTestEngine(t)
 			}
 			s := newStream(t, e, 65400)
-			sub := newSubscriberOf(t, e, s.testPublisher.up, newAskingPC(t))
-			sub.connect(s.testPublisher.up.Tracks()...)
+			up := s.testPublisher.up
+			var sub *testSubscriber
+			if tt.view {
+				v := newViewerOf(t, e, up, newAskingPC(t), see)
+				if err := v.choose(up.Tracks()...); err != nil {
+					t.Fatal(err)
+				}
+				v.exchange(false)
+				sub = v.testSubscriber
+			} else {
+				sub = newSubscriberOf(t, e, up, newAskingPC(t))
+				sub.connect(up.Tracks()...)
+			}
 			sub.attached()
 			s.write(5, true)
 			remote := within(t, "track", sub.tracks)
@@ -256,8 +274,8 @@ func TestSubscribersAreRepairedBesideTheirTrack(t *testing.T) {
 			tap.mu.Lock()
 			resent := len(tap.sent)
 			tap.mu.Unlock()
-			if resent < 40 {
-				t.Errorf("%d packets were resent, want a fifth of two hundred", resent)
+			if counted := sub.down.Stats().Tracks[0].Retransmitted; resent < 40 || counted < uint64(resent) {
+				t.Errorf("%d packets were resent and %d counted, want a fifth of two hundred", resent, counted)
 			}
 			for sequence, p := range got {
 				var sent rtp.Packet
@@ -530,6 +548,120 @@ func TestRetransmissionsFindTheirTrack(t *testing.T) {
 		}
 		if got := g.repaired(raw, &h); got != want {
 			t.Errorf("%s: found %d, want %d", tt.name, slices.Index(tt.sources, got), tt.want)
+		}
+	}
+}
+
+// Padding leaves no hole, however it comes: in its place, as a retransmission of what
+// was lost, or to probe on the source of retransmissions.
+func TestPaddingLeavesNoHoleBesideRetransmissions(t *testing.T) {
+	t.Parallel()
+	for _, start := range []uint16{0, 1, 32767, 32768, 65535} {
+		track := newBareUpTrack(t, "vp8")
+		track.payloads.Load().entries[0].retransmitted = 97
+		in := &testIngest{ingest: ingest{track: track, source: sourceState{ssrc: 5}}}
+		out, again := &recordingEgress{}, &recordingEgress{}
+		d := newBareTrack(t, track, out)
+		d.repair = newRepairEgress(again, 77, 97)
+		d.attach()
+		packet := func(n uint32, padding bool) *rtp.Packet {
+			p := vp8.packet(n, start, n == 0)
+			p.PayloadType, p.SSRC = 96, 5
+			if padding {
+				p.Payload, p.Header.Padding, p.PaddingSize = nil, true, 100
+			}
+			return p
+		}
+		now := rtptime.Now()
+		take := func(p *rtp.Packet) {
+			raw, err := p.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !parseHeader(raw, &in.header) {
+				t.Fatal("no header")
+			}
+			n := copy(track.cache.Buffer(), raw)
+			if p.PayloadType == 97 {
+				if !in.restore(n) {
+					return
+				}
+				n = in.header.end
+			}
+			in.take(n, now, nil)
+			in.flush(nil)
+		}
+		number97 := uint16(0)
+		retransmit := func(p *rtp.Packet) {
+			p.Payload = append(binary.BigEndian.AppendUint16(nil, p.SequenceNumber), p.Payload...)
+			p.Header.Padding, p.PaddingSize = false, 0
+			p.PayloadType, p.SSRC, p.SequenceNumber = 97, 6, number97
+			number97++
+			take(p)
+		}
+		probe := func() {
+			p := packet(0, true)
+			p.PayloadType, p.SSRC, p.SequenceNumber = 97, 6, number97
+			number97++
+			take(p)
+		}
+
+		take(packet(0, false))
+		take(packet(1, true))
+		probe()
+		take(packet(2, false))
+		take(packet(4, false)) // 3, padding, is lost
+		probe()
+		take(packet(6, false)) // 5 is lost
+		retransmit(packet(3, true))
+		retransmit(packet(5, false))
+		take(packet(7, false))
+		retransmit(packet(7, false)) // in vain
+		probe()
+		take(packet(8, false))
+
+		sent := out.take()
+		got := make(map[uint16]string)
+		for _, p := range sent {
+			what := "padding"
+			if len(p.Payload) > 0 {
+				what = fmt.Sprint(number(p.Payload))
+			} else if !p.Header.Padding {
+				what = "nothing"
+			}
+			if before := got[p.SequenceNumber-sent[0].SequenceNumber]; before != "" {
+				t.Errorf("start %d: %s and %s have one number", start, before, what)
+			}
+			got[p.SequenceNumber-sent[0].SequenceNumber] = what
+		}
+		for i, want := range []string{"0", "2", "padding", "4", "5", "6", "7", "8"} {
+			if got[uint16(i)] != want {
+				t.Errorf("start %d: number %d is %q, want %q", start, i, got[uint16(i)], want)
+			}
+		}
+		if len(got) != 8 {
+			t.Errorf("start %d: sent %v", start, got)
+		}
+		if lost := track.stats.Lost(); lost != 2 {
+			t.Errorf("start %d: %d packets lost, want 2", start, lost)
+		}
+
+		// The subscriber loses everything, and asks twice within a moment.
+		buffer := make([]byte, maxPacket)
+		for _, p := range sent {
+			for range 2 {
+				d.resend(p.SequenceNumber, now, buffer, nil)
+			}
+			resent, want := again.take(), 1
+			if len(p.Payload) == 0 {
+				want = 0 // there is nothing to repair
+			}
+			if len(resent) != want || want > 0 && number(resent[0].Payload) != number(p.Payload) {
+				t.Errorf("start %d: for %d, %v is resent", start, p.SequenceNumber, resent)
+			}
+		}
+		if n := len(out.take()); n != 0 {
+			t.Errorf("start %d: %d packets were resent on the track itself", start, n)
 		}
 	}
 }

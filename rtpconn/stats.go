@@ -19,7 +19,7 @@ type Owner struct {
 type Counts struct {
 	// Packets and Bytes are those of media; bytes are those of headers and
 	// payloads, without extensions on the way down. What an up track's publisher
-	// sends again under the same SSRC is among them, what we send again is not.
+	// sends again is among them, what we send again is not.
 	Packets, Bytes uint64
 	// Lost is how many packets never arrived: by our own count, and by what
 	// subscribers report.

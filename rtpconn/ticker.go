@@ -48,13 +48,16 @@ func (k *ticker) hurry(d *Down) {
 	}
 }
 
+// serveInterval is how often the ticker serves each connection.
+const serveInterval = 500 * time.Millisecond
+
 // tickerSlices is into how many parts an interval is divided, lest all connections
 // be served in one go.
 const tickerSlices = 10
 
 // run serves each connection once per interval until done is closed.
 func (k *ticker) run(done <-chan struct{}) {
-	timer := time.NewTicker(senderReportInterval / tickerSlices)
+	timer := time.NewTicker(serveInterval / tickerSlices)
 	defer timer.Stop()
 	for part := 0; ; {
 		select {

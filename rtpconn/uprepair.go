@@ -157,6 +157,7 @@ func (in *ingest) restore(n int) bool {
 	h.end = h.start + copy(buffer[h.start:], buffer[h.start+originalNumber:h.end])
 	h.ssrc, h.payloadType, h.padded, h.restored = in.source.ssrc, p.format.PayloadType, false, true
 
+	in.track.counters.retransmitted.Add(1)
 	buffer[0] &^= rtpPaddingBit
 	buffer[1] = buffer[1]&rtpMarkerBit | h.payloadType
 	binary.BigEndian.PutUint16(buffer[2:], h.sequence)

@@ -91,6 +91,7 @@ func (v *View) negotiate(offer string) (answer string, err error) {
 
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.mixed.Store(allowsMixed(description))
 	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}
 	if err := d.pc.SetRemoteDescription(remote); err != nil {
 		return "", err
@@ -156,11 +157,11 @@ func (d *Down) place(track *downTrack, source conn.Selection, sections []section
 		if t == nil || !s.receives || s.kind != source.Track.Kind() {
 			continue
 		}
-		codec, ok, err := common(t, s, track)
-		if err != nil || !ok {
-			if err != nil {
-				return err
-			}
+		accepted, err := common(t, s, track)
+		if err != nil {
+			return err
+		}
+		if len(accepted) == 0 {
 			continue
 		}
 		sender, err := d.pc.AddTrack(newTrackLocal(track, source.Track, d.up.Label()))
@@ -170,10 +171,10 @@ func (d *Down) place(track *downTrack, source conn.Selection, sections []section
 		if t.Sender() != sender {
 			return errors.New("rtpconn: a track is sent in another section than was chosen")
 		}
-		if err := t.SetCodecPreferences([]webrtc.RTPCodecParameters{codec}); err != nil {
+		if err := t.SetCodecPreferences(accepted); err != nil {
 			return err
 		}
-		track.offered = uint8(codec.PayloadType)
+		track.offered = uint8(accepted[0].PayloadType)
 		d.slots = append(d.slots, &slot{kind: s.kind, transceiver: t, sender: sender, track: track})
 		delete(free, s.mid)
 		return nil
@@ -181,17 +182,30 @@ func (d *Down) place(track *downTrack, source conn.Selection, sections []section
 	return track.refused()
 }
 
-// common finds the codec of a track among those that a section offers.
-func common(t *webrtc.RTPTransceiver, s section, track *downTrack) (c webrtc.RTPCodecParameters, ok bool, err error) {
+// common finds the codec of a track among those that a section offers, and behind it
+// what that offers for its retransmissions and redundancy. It returns none if
+// the codec is not offered.
+func common(t *webrtc.RTPTransceiver, s section, track *downTrack) (accepted []webrtc.RTPCodecParameters, err error) {
 	if err := t.SetCodecPreferences(nil); err != nil {
-		return c, false, err
+		return nil, err
 	}
-	for _, c := range t.Receiver().GetParameters().Codecs {
-		if slices.Contains(s.payloadTypes, uint8(c.PayloadType)) && track.carries(c) {
-			return c, true, nil
+	offered := slices.DeleteFunc(t.Receiver().GetParameters().Codecs, func(c webrtc.RTPCodecParameters) bool {
+		return !slices.Contains(s.payloadTypes, uint8(c.PayloadType))
+	})
+	for _, c := range offered {
+		if isCompanion(c) || !track.carries(c) {
+			continue
 		}
+		with := []webrtc.RTPCodecParameters{c}
+		redundancy := redundancyType(offered, c.PayloadType)
+		for _, r := range offered {
+			if redundancy != 0 && uint8(r.PayloadType) == redundancy {
+				with = append(with, r)
+			}
+		}
+		return withRetransmissions(with, offered), nil
 	}
-	return c, false, nil
+	return nil, nil
 }
 
 // awaitGathering waits until the candidates of the last answer are complete; see

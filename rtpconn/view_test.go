@@ -20,8 +20,14 @@ type testViewer struct {
 // newTestViewer returns a viewer that is ready for sections of these kinds.
 func newTestViewer(tb testing.TB, e *Engine, up conn.Up, kinds ...webrtc.RTPCodecType) *testViewer {
 	tb.Helper()
+	return newViewerOf(tb, e, up, newRemotePC(tb), kinds...)
+}
+
+// newViewerOf is newTestViewer for a client of one's own.
+func newViewerOf(tb testing.TB, e *Engine, up conn.Up, pc *webrtc.PeerConnection, kinds ...webrtc.RTPCodecType) *testViewer {
+	tb.Helper()
 	s := &testSubscriber{
-		tb: tb, pc: newRemotePC(tb), tracks: make(chan *remoteTrack, 100),
+		tb: tb, pc: pc, tracks: make(chan *remoteTrack, 100),
 		failed: make(chan struct{}, 100), broken: make(chan error, 1),
 	}
 	s.connected = connected(s.pc)

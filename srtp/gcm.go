@@ -7,8 +7,13 @@ import (
 	"fmt"
 )
 
-// gcmNonceLen is the length of nonces and salts of AES-GCM, in octets.
-const gcmNonceLen = 12
+const (
+	// gcmNonceLen is the length of nonces and salts of AES-GCM, in octets.
+	gcmNonceLen = 12
+	// gcmTagLen is the length of its tags. It stands here because asking the cipher means a look into
+	// memory that is otherwise needed only later.
+	gcmTagLen = 16
+)
 
 // gcm is the transform of AEAD_AES_128_GCM and AEAD_AES_256_GCM (RFC 7714). The header is the associated data.
 type gcm struct {
@@ -34,7 +39,7 @@ func newGCM(key, salt []byte) (*gcm, error) {
 	}, nil
 }
 
-func (g *gcm) overhead() int { return g.aead.Overhead() }
+func (g *gcm) overhead() int { return gcmTagLen }
 
 // setNonce makes the nonce of one packet (RFC 7714 §8.1): two octets of zero, SSRC, rollover counter and sequence
 // number, all exclusive-or the salt.
