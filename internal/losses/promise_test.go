@@ -44,7 +44,7 @@ func (c cell) promised() promise {
 			return p
 		}
 	}
-	return promise{longest: duration}
+	return promise{longest: time.Hour}
 }
 
 // check compares a result with what is promised. It reports false if nothing can be said of it.
@@ -58,8 +58,9 @@ func (r *result) check(t *testing.T) (judged bool) {
 		return false
 	}
 	p := r.cell.promised()
-	if got := r.percent(r.inTime + r.late); got < p.frames {
-		t.Errorf("%v, %v: %.2f %% of the frames were decoded, want %.1f %%", r.cell, r.codec, got, p.frames)
+	// A single one of so few says nothing.
+	if lost := r.sent - r.inTime - r.late; lost > 1 && r.percent(lost) > 100-p.frames {
+		t.Errorf("%v, %v: %d of %d frames were not decoded, want %.1f %%", r.cell, r.codec, lost, r.sent, p.frames)
 	}
 	if r.longest > p.longest && r.codec != testkit.Opus {
 		t.Errorf("%v, %v: no frame for %v, want %v at most", r.cell, r.codec, r.longest, p.longest)
