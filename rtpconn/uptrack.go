@@ -111,7 +111,7 @@ func (t *upTrack) reset(expected *payload) {
 	if t.kind == codecs.Audio {
 		packets = initialAudioCache
 		// Audio that comes too late is useless.
-		config = nack.Config{MaxTries: 2, MaxAge: 200 * time.Millisecond}
+		config = nack.Config{MaxTries: 3, MaxAge: 300 * time.Millisecond}
 	}
 	// The reader makes room when packets really come: a description can
 	// announce a great many tracks.

@@ -88,8 +88,10 @@ type result struct {
 	// what the server asked the publisher for
 	askedPackets, askedKeyframes int64
 	media, resentUp, resentDown  int // packets
-	// stalled is for how long the machine did nothing at most.
+	// stalled is for how long the machine did nothing at most, and busy whether that, or how often it did
+	// nothing, makes the result worthless.
 	stalled time.Duration
+	busy    bool
 }
 
 // newEngine returns a server on the loopback interface.
@@ -212,7 +214,7 @@ func (c cell) run(t *testing.T, e *rtpconn.Engine, seed uint64, duration time.Du
 	results := make([]result, 0, len(last))
 	for i, track := range s.publisher.tracks {
 		r := s.result(track, first[i], last[i])
-		r.stalled = beat.end()
+		r.stalled, r.busy = beat.end(), beat.busy()
 		results = append(results, r)
 	}
 	return results, nil
@@ -224,10 +226,18 @@ type heartbeat struct {
 	ended chan struct{}
 	done  chan struct{} // closed when worst is set
 	worst time.Duration
+	late  time.Duration // in all
+	took  time.Duration
 }
 
-// heartbeatInterval is how often it looks.
-const heartbeatInterval = 5 * time.Millisecond
+const (
+	// heartbeatInterval is how often it looks.
+	heartbeatInterval = 5 * time.Millisecond
+	// mostStalled is for how long the machine may do nothing.
+	mostStalled = 150 * time.Millisecond
+	// mostLate is which part of the time it may be late.
+	mostLate = 0.25
+)
 
 // startHeartbeat returns one that runs until it is ended.
 func startHeartbeat() *heartbeat {
@@ -238,7 +248,10 @@ func startHeartbeat() *heartbeat {
 			before := time.Now()
 			select {
 			case <-time.After(heartbeatInterval):
-				h.worst = max(h.worst, time.Since(before)-heartbeatInterval)
+				took := time.Since(before)
+				h.took += took
+				h.late += took - heartbeatInterval
+				h.worst = max(h.worst, took-heartbeatInterval)
 			case <-h.ended:
 				return
 			}
@@ -295,4 +308,9 @@ func (s *stage) result(track *outTrack, first, last uint32) result {
 	r.media, r.resentUp = s.publisher.meter.packets(ssrc, repair)
 	_, r.resentDown = s.subscriber.meter.packets(in.ssrc, in.repair)
 	return r
+}
+
+// busy tells whether the machine had too little time for us. It is called after end.
+func (h *heartbeat) busy() bool {
+	return h.worst > mostStalled || h.late.Seconds() > mostLate*h.took.Seconds()
 }

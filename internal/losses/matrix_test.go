@@ -14,47 +14,63 @@ import (
 	"galene/internal/netsim"
 )
 
-const (
-	// duration is how long each cell is measured.
-	duration = 20 * time.Second
-	// atATime is how many cells run at a time: more than two processors can take make results worse.
-	atATime = 6
-)
+// plan is which cells are run, and how.
+type plan struct {
+	cells    []cell
+	duration time.Duration // for which each is measured
+	atATime  int           // more than two processors can take make results worse
+	attempts int           // at each cell at most, if the machine is too busy
+}
 
-// chosen returns the cells to run: the essential ones; or of the whole matrix, all, or those whose names
-// match the regular expression that is set instead.
-func chosen(t *testing.T) (cells []cell, whole bool) {
+// chosen returns the plan: the essential cells; or of the whole matrix, all, or those whose names match the
+// regular expression that is set instead.
+func chosen(t *testing.T) (p plan, whole bool) {
 	t.Helper()
-	switch pattern := os.Getenv("GALENE_LOSSES"); pattern {
-	case "":
-		return essential(), false
-	case "all":
-		return all(), true
-	default:
+	pattern := os.Getenv("GALENE_LOSSES")
+	if pattern == "" {
+		return plan{essential(), 15 * time.Second, 6, 1}, false
+	}
+	cells := all()
+	if pattern != "all" {
 		match, err := regexp.Compile(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return slices.DeleteFunc(all(), func(c cell) bool { return !match.MatchString(c.String()) }), true
+		cells = slices.DeleteFunc(cells, func(c cell) bool { return !match.MatchString(c.String()) })
 	}
+	return plan{cells, 20 * time.Second, 4, 2}, true
 }
 
-// runAll runs cells, some at a time, and returns the results in order.
-func runAll(t *testing.T, cells []cell, duration time.Duration) [][]result {
+// run runs the cells, writes a table of the results as they come, and returns them.
+func (p plan) run(t *testing.T, table io.Writer) [][]result {
 	t.Helper()
 	e := newEngine(t)
-	results := make([][]result, len(cells))
-	room := make(chan struct{}, atATime)
+	results := make([][]result, len(p.cells))
+	room := make(chan struct{}, p.atATime)
 	var running sync.WaitGroup
-	for i, c := range cells {
+	var writing sync.Mutex // held by who writes to table
+	printRow(table, header...)
+	printRow(table, strings.Split(strings.TrimSuffix(strings.Repeat("---,", len(header)), ","), ",")...)
+	for i, c := range p.cells {
 		room <- struct{}{}
 		running.Go(func() {
 			defer func() { <-room }()
-			r, err := c.run(t, e, uint64(i+1), duration)
-			if err != nil {
-				t.Errorf("%v: %v", c, err)
+			defer func() {
+				writing.Lock()
+				defer writing.Unlock()
+				printResults(table, results[i])
+			}()
+			for range p.attempts {
+				r, err := c.run(t, e, uint64(i+1), p.duration)
+				if err != nil {
+					t.Errorf("%v: %v", c, err)
+					return
+				}
+				results[i] = r
+				if !slices.ContainsFunc(r, func(r result) bool { return r.busy }) {
+					return
+				}
 			}
-			results[i] = r
 		})
 	}
 	running.Wait()
@@ -105,20 +121,19 @@ var header = []string{
 	"resent up %", "resent down %", "keyframes", "stalled",
 }
 
-// printTable writes the results as a table in Markdown.
-func printTable(w io.Writer, results [][]result) {
-	row := func(cells ...string) { _, _ = fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
-	row(header...)
-	row(strings.Split(strings.TrimSuffix(strings.Repeat("---,", len(header)), ","), ",")...)
-	for _, cell := range results {
-		for _, r := range cell {
-			row(r.cell.String(), r.codec.String(),
-				fmt.Sprintf("%.2f", r.percent(r.inTime+r.late)), fmt.Sprintf("%.2f", r.percent(r.inTime)),
-				milliseconds(r.longest),
-				milliseconds(r.recovery(50)), milliseconds(r.recovery(95)),
-				fmt.Sprintf("%.1f", r.overheadUp), fmt.Sprintf("%.1f", r.overheadDown),
-				fmt.Sprint(r.askedKeyframes), milliseconds(r.stalled))
-		}
+// printRow writes a row of a table in Markdown.
+func printRow(w io.Writer, cells ...string) {
+	_, _ = fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
+}
+
+// printResults writes those of a cell.
+func printResults(w io.Writer, results []result) {
+	for _, r := range results {
+		printRow(w, r.cell.String(), r.codec.String(),
+			fmt.Sprintf("%.2f", r.percent(r.inTime+r.late)), fmt.Sprintf("%.2f", r.percent(r.inTime)),
+			milliseconds(r.longest), milliseconds(r.recovery(50)), milliseconds(r.recovery(95)),
+			fmt.Sprintf("%.1f", r.overheadUp), fmt.Sprintf("%.1f", r.overheadDown),
+			fmt.Sprint(r.askedKeyframes), milliseconds(r.stalled))
 	}
 }
 
@@ -126,15 +141,14 @@ func milliseconds(d time.Duration) string { return fmt.Sprintf("%d ms", d.Millis
 
 func TestFramesGetThroughBadNetworks(t *testing.T) {
 	t.Parallel()
-	cells, whole := chosen(t)
-	results := runAll(t, cells, duration)
+	plan, whole := chosen(t)
+	var kept strings.Builder
+	var table io.Writer = &kept
 	if whole {
-		printTable(os.Stdout, results)
-	} else {
-		var b strings.Builder
-		printTable(&b, results)
-		t.Log("\n" + b.String())
+		table = os.Stdout
 	}
+	results := plan.run(t, table)
+	t.Log("\n" + kept.String())
 	judged := false
 	for _, cell := range results {
 		for _, r := range cell {

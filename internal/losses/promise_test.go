@@ -35,8 +35,6 @@ const (
 	// freeOverhead is how much of the media may be besides, in per cent: what a busy machine loses
 	// or delays.
 	freeOverhead = 3
-	// mostStalled is for how long the machine may have done nothing for a cell's result to mean anything.
-	mostStalled = 300 * time.Millisecond
 )
 
 // promised returns what is promised of a cell.
@@ -46,7 +44,7 @@ func (c cell) promised() promise {
 			return p
 		}
 	}
-	return promise{longest: duration}
+	return promise{longest: time.Hour}
 }
 
 // check compares a result with what is promised. It reports false if nothing can be said of it.
@@ -55,13 +53,14 @@ func (r *result) check(t *testing.T) (judged bool) {
 	if r.damaged != 0 {
 		t.Errorf("%v, %v: %d packets were damaged", r.cell, r.codec, r.damaged)
 	}
-	if r.stalled > mostStalled {
-		t.Logf("%v, %v: not judged, since the machine stood still for %v", r.cell, r.codec, r.stalled)
+	if r.busy {
+		t.Logf("%v, %v: not judged, since the machine was busy, up to %v at a time", r.cell, r.codec, r.stalled)
 		return false
 	}
 	p := r.cell.promised()
-	if got := r.percent(r.inTime + r.late); got < p.frames {
-		t.Errorf("%v, %v: %.2f %% of the frames were decoded, want %.1f %%", r.cell, r.codec, got, p.frames)
+	// A single one of so few says nothing.
+	if lost := r.sent - r.inTime - r.late; lost > 1 && r.percent(lost) > 100-p.frames {
+		t.Errorf("%v, %v: %d of %d frames were not decoded, want %.1f %%", r.cell, r.codec, lost, r.sent, p.frames)
 	}
 	if r.longest > p.longest && r.codec != testkit.Opus {
 		t.Errorf("%v, %v: no frame for %v, want %v at most", r.cell, r.codec, r.longest, p.longest)

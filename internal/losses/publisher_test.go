@@ -177,9 +177,6 @@ func (t *outTrack) times(first, end uint32) []time.Duration {
 	return t.sent[first:end:end]
 }
 
-// now is the time.
-func (p *publisher) now() time.Duration { return time.Since(p.begun) }
-
 // sources returns the track's SSRC, and that of its retransmissions.
 func (t *outTrack) sources() (ssrc, repair uint32) {
 	encoding := t.sender.GetParameters().Encodings[0]
