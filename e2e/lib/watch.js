@@ -16,6 +16,7 @@
  * @typedef {object} Inbound
  * @property {number} framesDecoded
  * @property {number} keyFramesDecoded
+ * @property {number} framesDropped
  * @property {number} pliCount
  * @property {number} freezeCount
  * @property {number} frameWidth
@@ -69,40 +70,47 @@ export function watchFrames(page) {
 }
 
 /**
- * Waits until frames of some widths come.
+ * A change to frames of another width. All times are in milliseconds.
+ *
+ * @typedef {object} Change
+ * @property {number} width Of the first such frame, in pixels.
+ * @property {number} took From when it was asked for to the first such frame.
+ * @property {number} gap The longest wait for a frame, from ten before that one to ten after it.
+ * @property {number} longest The same, from when it was asked for.
+ */
+
+/**
+ * Waits until frames come whose width lies between two.
  *
  * @param {Page} page
- * @param {number[]} widths
+ * @param {readonly [least: number, most: number]} widths In pixels.
  * @param {number} since In milliseconds of the page.
  * @param {number} [timeout]
- * @returns {Promise<{ took: number, gap: number }>} Milliseconds to the first such frame, and
- *   the longest wait for a frame from then to a little later.
+ * @returns {Promise<Change>}
  */
-export async function waitWidth(page, widths, since, timeout = 60_000) {
-  const first = await page.waitForFunction(
-    ([wanted, from]) => {
+export async function waitWidth(page, [least, most], since, timeout = 60_000) {
+  const change = await page.waitForFunction(
+    ([low, high, from]) => {
       /** @type {Frame[]} */
       // @ts-expect-error - see watchFrames
       const frames = window.testFrames;
-      const i = frames.findIndex(f => f.at > from && wanted.includes(f.width));
+      const i = frames.findIndex(f => f.at > from && f.width >= low && f.width <= high);
       // Some more, to see how it goes on.
-      return i >= 0 && frames.length > i + 10 ? i + 1 : 0;
+      const some = frames.slice(0, i + 11);
+      if (i < 0 || some.length < i + 11) return null;
+      const gaps = some.map((f, k) => Math.round(f.at - (some[k - 1]?.at ?? f.at)));
+      const begin = some.findIndex(f => f.at > from);
+      return {
+        width: some[i]?.width,
+        took: Math.round((some[i]?.at ?? NaN) - from),
+        gap: Math.max(...gaps.slice(Math.max(0, i - 10))),
+        longest: Math.max(...gaps.slice(begin)),
+      };
     },
-    /** @type {const} */ ([widths, since]),
+    /** @type {const} */ ([least, most, since]),
     { timeout, polling: 50 },
   );
-  const index = Number(await first.jsonValue()) - 1;
-  return page.evaluate(([i, from]) => {
-    /** @type {Frame[]} */
-    // @ts-expect-error - see watchFrames
-    const frames = window.testFrames;
-    const near = frames.slice(Math.max(0, i - 10), i + 11);
-    const gaps = near.slice(1).map((f, k) => f.at - (near[k]?.at ?? f.at));
-    return {
-      took: Math.round((frames[i]?.at ?? NaN) - from),
-      gap: Math.round(Math.max(...gaps)),
-    };
-  }, /** @type {const} */ ([index, since]));
+  return /** @type {Promise<Change>} */ (change.jsonValue());
 }
 
 /**
