@@ -80,13 +80,33 @@ func configure(t *testing.T, directory, settings string) {
 
 func TestMeetingBelowThePathOfNginx(t *testing.T) {
 	t.Parallel()
-	data := t.TempDir()
-	server := testkit.StartProcess(t, ".", testkit.ServerOptions{
-		Groups: map[string]string{"room": testkit.OpenGroup, "closed": closedGroup}, Args: []string{"-data", data, "-turn", ""},
+	program := testkit.BuildServer(t, ".")
+	t.Run("over TCP", func(t *testing.T) {
+		t.Parallel()
+		meetBehindNginx(t, program)
 	})
-	address := testkit.StartNginx(t, fmt.Sprintf(behindNginx, strings.TrimPrefix(server.HTTP, "http://"), visitor))
+	t.Run("over a Unix socket", func(t *testing.T) {
+		t.Parallel()
+		meetBehindNginx(t, program, "-http", filepath.Join(t.TempDir(), "socket"), "-socket-mode", "600")
+	})
+}
+
+// meetBehindNginx checks that two people can meet through nginx, by what they are
+// told there.
+func meetBehindNginx(t *testing.T, program string, args ...string) {
+	t.Helper()
+	data := t.TempDir()
+	server := testkit.StartProgram(t, program, testkit.ServerOptions{
+		Groups: map[string]string{"room": testkit.OpenGroup, "closed": closedGroup},
+		Args:   append([]string{"-data", data, "-turn", ""}, args...),
+	})
+	backend := strings.TrimPrefix(server.HTTP, "http://")
+	if strings.HasPrefix(backend, "/") {
+		backend = "unix:" + backend + ":"
+	}
+	address := testkit.StartNginx(t, fmt.Sprintf(behindNginx, backend, visitor))
 	base := "http://" + address + "/sub"
-	configure(t, data, `{"proxyURL": "`+base+`/", "trustedProxies": ["127.0.0.1"]}`)
+	configure(t, data, `{"proxyURL": "`+base+`/", "trustedProxies": ["127.0.0.1", "unix"]}`)
 	client := newClient(t)
 
 	// The page, and what it refers to.
