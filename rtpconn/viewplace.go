@@ -142,7 +142,7 @@ func (v *View) makePlace(s section, t *webrtc.RTPTransceiver) (made bool, err er
 	if p.codecs, err = v.common(t, s); err != nil {
 		return false, err
 	}
-	if len(p.codecs) == 0 || len(v.places) == maxTracks {
+	if len(p.codecs) == 0 {
 		return false, nil
 	}
 	if err := t.SetCodecPreferences(p.codecs); err != nil {
