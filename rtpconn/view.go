@@ -52,7 +52,7 @@ func (e *Engine) NewView(c ViewConfig) (*View, error) {
 
 // Offer takes the subscriber's session description, its first or a later one, and
 // returns the answer. Each section of the first one that can receive any of the
-// codecs is a place for a track, at most maxTracks of them; see Places.
+// codecs is a place for a track; see Places.
 //
 // An error is a [NegotiationError] if the description is at fault; its cause is an
 // [UnsupportedError] if none of the codecs is in it. After any error the caller

@@ -8,11 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
 	"galene/codecs"
 	"galene/conn"
+	"galene/rtptime"
 )
 
 // testViewer is a client that makes offers to receive.
@@ -395,12 +397,53 @@ func TestSectionsThatNothingFitsStayEmpty(t *testing.T) {
 	}
 }
 
-func TestViewHasAsManyPlacesAsTracksAreAllowed(t *testing.T) {
+func TestViewHasAsManyPlacesAsSectionsAreAllowed(t *testing.T) {
 	t.Parallel()
-	v := newTestViewer(t, newTestEngine(t), slices.Repeat([]webrtc.RTPCodecType{see}, maxTracks+2)...)
+	e := newTestEngine(t)
+	v := newTestViewer(t, e, slices.Repeat([]webrtc.RTPCodecType{see}, maxSections)...)
 	answer := v.exchange(false)
-	if got, sends := len(v.view.Places()), strings.Count(answer, "a=sendonly"); got != maxTracks || sends != maxTracks {
-		t.Errorf("%d places, %d sections that send, want %d", got, sends, maxTracks)
+	if got, sends := len(v.view.Places()), strings.Count(answer, "a=sendonly"); got != maxSections || sends != maxSections {
+		t.Errorf("%d places, %d sections that send, want %d", got, sends, maxSections)
+	}
+	v = newTestViewer(t, e, slices.Repeat([]webrtc.RTPCodecType{hear}, maxSections+1)...)
+	if _, err := v.view.Offer(v.offer(false)); !isNegotiationError(err) {
+		t.Errorf("Offer of one section more = %v, want a NegotiationError", err)
+	}
+}
+
+func isNegotiationError(err error) bool {
+	_, ok := errors.AsType[*NegotiationError](err)
+	return ok
+}
+
+func TestPicturesShareWhatASubscriberCanTake(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	v := newTestViewer(t, e, see, hear, see)
+	v.exchange(false)
+	first, _ := showing(t, e, "a", opus, vp8)
+	second, _ := showing(t, e, "b", vp8)
+	for _, tt := range []struct {
+		tracks []conn.UpTrack
+		want   uint64 // for each picture
+	}{
+		{first.up.Tracks(), 400_000},
+		{append(slices.Clone(first.up.Tracks()), second.up.Tracks()...), 200_000},
+	} {
+		if err := v.choose(tt.tracks...); err != nil {
+			t.Fatal(err)
+		}
+		for _, track := range *v.view.down.active.Load() {
+			estimate := &rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 400_000, SSRCs: []uint32{track.source()}}
+			track.handleRTCP(estimate)
+			want := uint64(400_000)
+			if track.isVideo() {
+				want = tt.want
+			}
+			if got := track.allow.Allowed(rtptime.Now()); got != want {
+				t.Errorf("%d tracks: a %s track may have %d, want %d", len(tt.tracks), track.format.Kind, got, want)
+			}
+		}
 	}
 }
 

@@ -143,7 +143,7 @@ func (v *View) makePlace(s section, t *webrtc.RTPTransceiver) (made bool, err er
 	if p.codecs, accepted, err = v.common(t, s); err != nil {
 		return false, err
 	}
-	if len(p.codecs) == 0 || len(v.places) == maxTracks {
+	if len(p.codecs) == 0 {
 		return false, nil
 	}
 	if err := t.SetCodecPreferences(accepted); err != nil {
