@@ -26,9 +26,29 @@ after(async () => {
 });
 
 /**
+ * What this test looks at of a browser's statistics.
+ *
+ * @typedef {object} VideoReport
+ * @property {number} rtxSsrc
+ * @property {number} packetsSent
+ * @property {number} packetsReceived
+ * @property {number} packetsLost
+ * @property {number} nackCount
+ * @property {number} pliCount
+ * @property {number} retransmittedPacketsSent
+ * @property {number} retransmittedPacketsReceived
+ * @property {number} framesReceived
+ * @property {number} framesDecoded
+ * @property {number} framesDropped
+ * @property {number} keyFramesDecoded
+ * @property {number} freezeCount
+ * @property {number} totalFreezesDuration
+ */
+
+/**
  * @param {Page} page
  * @param {'inbound-rtp' | 'outbound-rtp'} type
- * @returns {Promise<Record<string, number>>} The page's statistics of its video in one direction.
+ * @returns {Promise<VideoReport>} The page's statistics of its video in one direction.
  */
 async function video(page, type) {
   const found = await page.evaluate(async wanted => {
