@@ -211,10 +211,7 @@ func TestSubscribersAreResentWhatTheyLack(t *testing.T) {
 	s := newStream(t, e, 40000)
 	sub := newSubscriberOf(t, e, s.testPublisher.up, newPlainPC(t))
 	sub.connect(s.testPublisher.up.Tracks()...)
-	sub.attached()
-	s.write(5, true)
-	remote := within(t, "track", sub.tracks)
-	within(t, "first packet", remote.packets)
+	remote := s.settle(sub)
 
 	down := sub.down.sending()[0]
 	lost := make(map[uint16]bool)

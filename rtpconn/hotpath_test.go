@@ -243,8 +243,8 @@ func TestAnnouncedTracksTakeNoRoomBeforePacketsCome(t *testing.T) {
 	if !receive(&in, vp8.raw(t, 0, 96, true), epoch) {
 		t.Fatal("the first packet is not taken")
 	}
-	if n := track.cache.Len(); n != initialVideoCache {
-		t.Errorf("the cache has room for %d packets after the first, want %d", n, initialVideoCache)
+	if n := track.cache.Len(); n != leastVideoCache {
+		t.Errorf("the cache has room for %d packets after the first, want %d", n, leastVideoCache)
 	}
 	if head, ok := track.Head(); !ok || !track.cache.Has(head) {
 		t.Errorf("the first packet is not in the cache: head %d, %v", head, ok)

@@ -43,7 +43,13 @@ func TestEveryPacketArrivesInOrderAndIntact(t *testing.T) {
 
 			sub := newTestSubscriber(t, e, p.up)
 			sub.connect(p.up.Tracks()...)
-			sub.attached()
+			remote := sub.settle(func() (last uint32) {
+				if err := track.WriteRTP(s.packet(next, start, true)); err != nil {
+					t.Fatal(err)
+				}
+				next++
+				return next - 1
+			})
 
 			const count = 300
 			first := next
@@ -53,7 +59,6 @@ func TestEveryPacketArrivesInOrderAndIntact(t *testing.T) {
 				}
 				time.Sleep(200 * time.Microsecond) // not to overflow Pion's buffers
 			}
-			remote := within(t, "track", sub.tracks)
 			checkStream(t, remote, s, start, first+count-1)
 		})
 	}

@@ -10,7 +10,6 @@ import (
 	"galene/jitter"
 	"galene/layers"
 	"galene/nack"
-	"galene/packetcache"
 	"galene/rtptime"
 )
 
@@ -199,7 +198,7 @@ func (t *upTrack) report(now rtptime.Instant, roundTrip time.Duration) (block rt
 		return block, false
 	}
 	_, packetsPerSecond := t.rate.Rate(now)
-	t.capacity.Store(int64(packetcache.Capacity(packetsPerSecond, smooth)))
+	t.fitCache(packetsPerSecond, smooth)
 	r := t.stats.Report(now)
 	t.counters.observe(t.stats, now)
 	t.counters.roundTrip.Store(t.up.measured.Load())

@@ -18,10 +18,11 @@ import (
 )
 
 const (
-	// initialVideoCache and initialAudioCache are the packets a track's cache
-	// holds before its rate is known.
-	initialVideoCache = 256
-	initialAudioCache = 64
+	// leastVideoCache and leastAudioCache are the packets that a track's cache holds
+	// at least. A keyframe can be many times what its track's rate suggests, and
+	// is what newcomers and retransmissions need most.
+	leastVideoCache = 256
+	leastAudioCache = 64
 )
 
 // packetMeta is what the cache keeps of a packet beside its octets.
@@ -106,20 +107,28 @@ func (t *upTrack) successor() *upTrack {
 func (t *upTrack) reset(expected *payload) {
 	t.counters.direction, t.counters.kind, t.counters.rate = upward, t.kind, &t.rate
 	t.current.Store(expected)
-	packets := initialVideoCache
 	config := nack.Config{}
 	if t.kind == codecs.Audio {
-		packets = initialAudioCache
 		// Audio that comes too late is useless.
 		config = nack.Config{MaxTries: 3, MaxAge: 300 * time.Millisecond}
 	}
 	// The reader makes room when packets really come: a description can
 	// announce a great many tracks.
 	t.cache = packetcache.New[packetMeta](1, maxPacket)
-	t.capacity.Store(int64(packets))
+	t.fitCache(0, 0)
 	t.roundTrip.Store(int64(defaultRoundTrip))
 	t.setClockRate(expected.format.ClockRate)
 	t.losses = nack.New(config)
+}
+
+// fitCache sets how many packets the cache is to hold, by the rate at which they come
+// and the longest round trip.
+func (t *upTrack) fitCache(packetsPerSecond float64, roundTrip time.Duration) {
+	least := leastVideoCache
+	if t.kind == codecs.Audio {
+		least = leastAudioCache
+	}
+	t.capacity.Store(int64(max(packetcache.Capacity(packetsPerSecond, roundTrip), least)))
 }
 
 // setClockRate begins the statistics anew, for a codec of that clock rate.
