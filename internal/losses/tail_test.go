@@ -48,6 +48,9 @@ func TestLostEndOfFrameComesLongBeforeTheNextFrame(t *testing.T) {
 	losing.Store(false)
 	time.Sleep(drain)
 	stalled := beat.end()
+	if beat.busy() {
+		t.Skipf("the machine is too busy: it did nothing for %v", stalled)
+	}
 	for i, track := range s.publisher.tracks {
 		codec := track.source.Codec()
 		if codec == testkit.Opus {
@@ -73,7 +76,7 @@ func TestLostEndOfFrameComesLongBeforeTheNextFrame(t *testing.T) {
 		t.Logf("%v: half of the frames took %v, and all %v at most; %d packets were asked for; the machine stood still for %v",
 			codec, median, took[len(took)-1], track.requested.Load(), stalled)
 		// There, and the way of a request and its answer.
-		if limit := roundTrip/2 + found + roundTrip + 2*stalled; median > limit {
+		if limit := roundTrip/2 + found + roundTrip + stalled; median > limit {
 			t.Errorf("%v: half of the frames took %v, want %v at most; the machine stood still for %v", codec, median, limit, stalled)
 		}
 	}
