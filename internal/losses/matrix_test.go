@@ -153,13 +153,22 @@ func TestFramesGetThroughBadNetworks(t *testing.T) {
 	}
 	results := plan.run(t, table)
 	t.Log("\n" + kept.String())
-	judged := false
+	excused, right := 0, 0
 	for _, cell := range results {
 		for _, r := range cell {
-			judged = r.check(t) || judged
+			wrong := r.check()
+			switch {
+			case len(wrong) == 0:
+				right++
+			case r.busy:
+				excused++
+				t.Logf("%s (the machine was busy)", strings.Join(wrong, "\n"))
+			default:
+				t.Error(strings.Join(wrong, "\n"))
+			}
 		}
 	}
-	if !judged {
+	if right == 0 && excused > 0 {
 		t.Skip("the machine is too busy for any result to mean anything")
 	}
 }
