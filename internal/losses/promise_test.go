@@ -25,7 +25,8 @@ var promises = []promise{
 	{0.05, 300 * time.Millisecond, 80, 5 * time.Second},
 	{0.1, 300 * time.Millisecond, 50, 7 * time.Second},
 	// No freeze is for good.
-	{0.2, 100 * time.Millisecond, 60, 7 * time.Second},
+	{0.2, 50 * time.Millisecond, 60, 7 * time.Second},
+	{0.2, 100 * time.Millisecond, 40, 7 * time.Second},
 	{0.2, 300 * time.Millisecond, 10, 10 * time.Second},
 }
 
