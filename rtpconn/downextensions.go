@@ -41,9 +41,6 @@ func (d *downTrack) setExtensions(negotiated []webrtc.RTPHeaderExtensionParamete
 // alias; source is what p is from, and change how it is changed. It does not
 // allocate. The caller holds the lock.
 func (d *downTrack) extend(p *conn.Packet, source uint8, change *layers.Change) {
-	if !d.extensions.any || !p.Extensions.Any() {
-		return
-	}
 	h := &d.header
 	h.Extensions = h.Extensions[:0]
 	profile, left := uint16(oneByteProfile), maxOutExtensions

@@ -251,13 +251,18 @@ func (d *downTrack) selects(p *conn.Packet, change *layers.Change) bool {
 
 // sendChanged sends a packet of a source as a change tells: now, or again.
 func (d *downTrack) sendChanged(way egress, from uint8, sequence uint16, timestamp uint32, change *layers.Change, p *conn.Packet, out *udpsocket.Batch) {
-	payload := d.choosePayload(p)
+	payload := p.Payload
+	if d.payload.redundant != 0 {
+		payload = d.choosePayload(p)
+	}
 	if change.Rewrites(&p.Frame) {
 		d.scratch = append(d.scratch[:0], payload...)
 		payload = d.scratch
 		codecs.Renumber(payload, &p.Frame, change.Renumbering)
 	}
-	d.extend(p, from, change)
+	if d.extensions.any && p.Extensions.Any() {
+		d.extend(p, from, change)
+	}
 	d.sendTo(way, sequence, timestamp, change.Marker, payload, out)
 }
 

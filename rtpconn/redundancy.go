@@ -46,14 +46,11 @@ func (l *trackLocal) bindRedundancy(c webrtc.TrackLocalContext, plain uint8) {
 	d.payload.redundant = redundancyType(c.CodecParameters(), webrtc.PayloadType(plain))
 }
 
-// choosePayload returns what is sent of a packet, and makes the next header say so:
-// the blocks as they came if the subscriber takes them, under the payload
-// type that they say. The choice depends on nothing that changes, so a resend
+// choosePayload returns what is sent of a packet to a subscriber that takes redundancy,
+// and makes the next header say so: the blocks as they came, if any, under the
+// payload type that they say. The choice depends on nothing that changes, so a resend
 // makes the same. The caller holds the lock.
 func (d *downTrack) choosePayload(p *conn.Packet) []byte {
-	if d.payload.redundant == 0 {
-		return p.Payload
-	}
 	if len(p.Redundant) > 0 && p.PayloadType == d.payload.plain {
 		d.header.PayloadType = d.payload.redundant
 		return p.Redundant
