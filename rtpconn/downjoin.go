@@ -182,6 +182,19 @@ func (d *downTrack) catchUpNext(f *feed) (sequence int64, ok bool) {
 	return d.next, true
 }
 
+// forgetful is an up track whose cache has an end.
+type forgetful interface {
+	// forgot tells whether a packet is so old that it cannot be in the cache any more.
+	forgot(sequence int64) bool
+}
+
+// forgotten tells whether a packet that the cache does not hold will not come back: the cache may have become
+// shorter meanwhile.
+func forgotten(track conn.UpTrack, sequence int64) bool {
+	t, ok := track.(forgetful)
+	return ok && t.forgot(sequence)
+}
+
 // catchUpWith sends packet sequence, which is in p if cached, or takes note
 // that it is missing. It reports false if so much is missing that only a
 // keyframe helps.
@@ -198,7 +211,7 @@ func (d *downTrack) catchUpWith(f *feed, sequence int64, cached bool, buffer []b
 	switch {
 	case cached:
 		d.forward(p, out)
-	case d.missedSize == maxMissed:
+	case d.missedSize == maxMissed, forgotten(f.track, sequence):
 		d.state = waiting
 		return false
 	default:

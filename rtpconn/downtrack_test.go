@@ -14,6 +14,7 @@ import (
 
 	"galene/codecs"
 	"galene/conn"
+	"galene/packetcache"
 	"galene/rtptime"
 	"galene/udpsocket"
 )
@@ -283,6 +284,33 @@ func TestTooMuchMissingWhileCatchingUpTakesAKeyframe(t *testing.T) {
 	}
 	if packets[2].SequenceNumber != packets[1].SequenceNumber+1 {
 		t.Errorf("numbers %d, %d after the keyframe", packets[1].SequenceNumber, packets[2].SequenceNumber)
+	}
+}
+
+func TestPacketsOverwrittenWhileCatchingUpTakeAKeyframe(t *testing.T) {
+	t.Parallel()
+	source := newFakeTrack(t, "vp8")
+	source.cache = packetcache.New[packetMeta](32, maxPacket)
+	out := &recordingEgress{}
+	for sequence := int64(10); sequence < 24; sequence++ {
+		source.store(source.packet(sequence, byte(sequence), sequence == 10))
+	}
+	d := newBareTrack(t, source, out)
+	d.mu.Lock()
+	d.join(d.current)
+	d.mu.Unlock()
+	source.cache.Resize(8) // which forgets the first ones
+	if err := source.AddSink(d.current); err != nil {
+		t.Fatal(err)
+	}
+	d.catchUp(d.current)
+	if d.state != waiting || source.asked() != 1 {
+		t.Fatalf("state %d, asked %d times, want waiting and once", d.state, source.asked())
+	}
+	source.deliver(source.packet(30, 30, false))
+	source.deliver(source.packet(31, 31, true))
+	if got := numbers(out.take()); !bytes.Equal(got, []byte{31}) {
+		t.Fatalf("sent %v, want 31", got)
 	}
 }
 

@@ -49,6 +49,11 @@ func (t *fakeTrack) RemoveSink(s conn.Sink)          { t.sinks.remove(s) }
 func (t *fakeTrack) CNAME() string                   { return "me" }
 func (t *fakeTrack) Head() (sequence int64, ok bool) { return t.cache.Head() }
 
+func (t *fakeTrack) forgot(sequence int64) bool {
+	head, ok := t.cache.Head()
+	return ok && sequence <= head-int64(t.cache.Len())
+}
+
 func (t *fakeTrack) Clock(at rtptime.Instant) (uint32, bool) {
 	if t.clock == nil {
 		return 0, false

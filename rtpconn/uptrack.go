@@ -222,6 +222,12 @@ func (t *upTrack) GroupOfPictures() (first, last int64, ok bool) {
 // Head implements conn.UpTrack.
 func (t *upTrack) Head() (sequence int64, ok bool) { return t.cache.Head() }
 
+// forgot implements forgetful.
+func (t *upTrack) forgot(sequence int64) bool {
+	head, ok := t.cache.Head()
+	return ok && sequence <= head-int64(t.cache.Len())
+}
+
 // Want implements conn.UpTrack.
 func (t *upTrack) Want(sequence int64) {
 	t.mu.Lock()

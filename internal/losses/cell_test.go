@@ -226,8 +226,8 @@ type heartbeat struct {
 	ended chan struct{}
 	done  chan struct{} // closed when worst is set
 	worst time.Duration
-	late  time.Duration // in all
-	took  time.Duration
+	late  time.Duration // in all, beyond what is tolerated
+	took  time.Duration // in all
 }
 
 const (
@@ -235,8 +235,9 @@ const (
 	heartbeatInterval = 5 * time.Millisecond
 	// mostStalled is for how long the machine may do nothing.
 	mostStalled = 150 * time.Millisecond
-	// mostLate is which part of the time it may be late.
-	mostLate = 0.25
+	// mostLate is which part of the time it may be late, by more than is tolerated.
+	mostLate  = 0.2
+	tolerated = 10 * time.Millisecond
 )
 
 // startHeartbeat returns one that runs until it is ended.
@@ -250,7 +251,7 @@ func startHeartbeat() *heartbeat {
 			case <-time.After(heartbeatInterval):
 				took := time.Since(before)
 				h.took += took
-				h.late += took - heartbeatInterval
+				h.late += max(0, took-heartbeatInterval-tolerated)
 				h.worst = max(h.worst, took-heartbeatInterval)
 			case <-h.ended:
 				return

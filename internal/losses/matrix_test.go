@@ -28,7 +28,11 @@ func chosen(t *testing.T) (p plan, whole bool) {
 	t.Helper()
 	pattern := os.Getenv("GALENE_LOSSES")
 	if pattern == "" {
-		return plan{essential(), 15 * time.Second, 6, 1}, false
+		cells := essential()
+		if raceDetected {
+			cells = cells[:2]
+		}
+		return plan{cells, 15 * time.Second, len(cells), 1}, false
 	}
 	cells := all()
 	if pattern != "all" {
@@ -149,13 +153,22 @@ func TestFramesGetThroughBadNetworks(t *testing.T) {
 	}
 	results := plan.run(t, table)
 	t.Log("\n" + kept.String())
-	judged := false
+	excused, right := 0, 0
 	for _, cell := range results {
 		for _, r := range cell {
-			judged = r.check(t) || judged
+			wrong := r.check()
+			switch {
+			case len(wrong) == 0:
+				right++
+			case r.busy:
+				excused++
+				t.Logf("%s (the machine was busy)", strings.Join(wrong, "\n"))
+			default:
+				t.Error(strings.Join(wrong, "\n"))
+			}
 		}
 	}
-	if !judged {
+	if right == 0 && excused > 0 {
 		t.Skip("the machine is too busy for any result to mean anything")
 	}
 }

@@ -18,6 +18,9 @@ func TestOutageEndsWithoutStorm(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range results {
+		if r.busy {
+			t.Skipf("the machine is too busy: it did nothing for %v", r.stalled)
+		}
 		lost := int(outage / r.codec.FrameDuration())
 		if r.codec != testkit.Opus {
 			lost *= framePackets

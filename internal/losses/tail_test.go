@@ -59,22 +59,31 @@ func TestLostEndOfFrameComesLongBeforeTheNextFrame(t *testing.T) {
 		for j, sent := range track.times(first[i], last[i]) {
 			at, ok := in.at[first[i]+uint32(j)]
 			if !ok {
-				t.Errorf("%v: frame %d never came", codec, j)
-				continue
+				continue // which is counted below
 			}
 			took = append(took, at-sent)
 		}
 		in.mu.Unlock()
-		if len(took) < count/2 {
-			t.Fatalf("%v: %d frames came, want %d", codec, len(took), count)
+		if want := int(last[i] - first[i]); len(took) < want {
+			excuse(t, beat, "%v: %d frames came, want %d", codec, len(took), want)
 		}
 		slices.Sort(took)
 		median := took[len(took)/2]
 		t.Logf("%v: half of the frames took %v, and all %v at most; %d packets were asked for; the machine stood still for %v",
 			codec, median, took[len(took)-1], track.requested.Load(), stalled)
 		// There, and the way of a request and its answer.
-		if limit := roundTrip/2 + found + roundTrip + 2*stalled; median > limit {
-			t.Errorf("%v: half of the frames took %v, want %v at most; the machine stood still for %v", codec, median, limit, stalled)
+		if limit := roundTrip/2 + found + roundTrip + stalled; median > limit {
+			excuse(t, beat, "%v: half of the frames took %v, want %v at most", codec, median, limit)
 		}
 	}
+}
+
+// excuse fails the test with a message, or skips it if the machine was too busy for what happened to mean
+// anything.
+func excuse(t *testing.T, beat *heartbeat, format string, arguments ...any) {
+	t.Helper()
+	if beat.busy() {
+		t.Skipf("the machine is too busy: it did nothing for %v; "+format, append([]any{beat.end()}, arguments...)...)
+	}
+	t.Fatalf(format, arguments...)
 }

@@ -1,0 +1,6 @@
+//go:build race
+
+package losses
+
+// raceDetected says that everything takes several times as long as usual.
+const raceDetected = true
