@@ -23,6 +23,8 @@ type ladder struct {
 	chooser   layers.Chooser
 	rungs     []rung // reused
 
+	raised rtptime.Instant // when more was last chosen than before; 0 if never
+
 	lacking bool            // a keyframe is wanted
 	asked   rtptime.Instant // when one was wanted last
 }
@@ -88,7 +90,7 @@ func (f *feed) choice(now rtptime.Instant) (taken, best conn.UpTrack, limit uint
 		taken = d.target.track
 	}
 	sending, _ := d.rate.Rate(now)
-	return taken, best, d.allow.Limit(now, sending)
+	return taken, best, d.allow.Limit(now, sending, d.ladder.raised)
 }
 
 // adapt chooses anew what is sent, by what the subscriber can take. It returns feeds
@@ -129,7 +131,11 @@ func (d *downTrack) adaptLocked(now rtptime.Instant) (add *feed, gone []*feed) {
 		steps = append(steps, r.Rung)
 	}
 	sending, _ := d.rate.Rate(now)
-	next := l.rungs[l.chooser.Choose(steps, present, d.allow.Limit(now, sending), now)]
+	chosen := l.chooser.Choose(steps, present, d.allow.Limit(now, sending, l.raised), now)
+	if chosen > present {
+		l.raised = now
+	}
+	next := l.rungs[chosen]
 	d.selector.Target.Set(next.layer)
 	if next.track == aimed.track {
 		return nil, nil
