@@ -85,6 +85,7 @@ type REMB struct {
 	first rtptime.Instant // when the first one came after a silence
 	base  uint64          // what it rises from
 	rose  rtptime.Instant // when it last rose; zero if never, or if it has fallen since
+	fell  rtptime.Instant // when it last fell; zero if never
 }
 
 // Set takes note of an estimate that arrived at now.
@@ -92,14 +93,14 @@ func (r *REMB) Set(rate uint64, now rtptime.Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.rate == 0 || now.Sub(r.set) >= validity {
-		r.first, r.base, r.rose = now, rate, 0
+		r.first, r.base, r.rose, r.fell = now, rate, 0, 0
 	}
 	// Receivers report as often as they raise their estimate by little.
 	switch {
 	case rate > r.base+r.base/noticeable:
 		r.base, r.rose = rate, now
 	case rate < r.base-r.base/noticeable:
-		r.base, r.rose = rate, 0
+		r.base, r.rose, r.fell = rate, 0, now
 	}
 	r.rate, r.set = rate, now
 }
@@ -126,12 +127,14 @@ func (l *Loss) limit(now rtptime.Instant) uint64 {
 	return max(l.delivered, minRate)
 }
 
-// limit returns the most that estimates show to be possible while so much is sent, or Unlimited.
-func (r *REMB) limit(now rtptime.Instant, sendingRate uint64) uint64 {
+// limit returns the most that estimates show to be possible while so much is sent, more than before
+// since raised, or Unlimited.
+func (r *REMB) limit(now rtptime.Instant, sendingRate uint64, raised rtptime.Instant) uint64 {
 	rate, ok := r.Rate(now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rising := r.rose != 0 && now.Sub(r.rose) < riseMemory
+	rising = rising || raised != 0 && now.Sub(raised) < riseMemory && r.fell < raised
 	if !ok || rising || now.Sub(r.first) < firstMemory || rate > sendingRate+sendingRate/3 {
 		return Unlimited
 	}
@@ -142,9 +145,10 @@ func (r *REMB) limit(now rtptime.Instant, sendingRate uint64) uint64 {
 // sendingRate is sent, [Unlimited] if it shows nothing. Unlike [Allowance.Allowed] it
 // is no rate to go by for a publisher: that nothing is known of higher rates,
 // because less is sent, is not held against them. An estimate that lies far above what is sent, or
-// is on its way up, says only how far its receiver has got.
-func (a *Allowance) Limit(now rtptime.Instant, sendingRate uint64) uint64 {
-	return min(a.Loss.limit(now), a.REMB.limit(now, sendingRate))
+// is on its way up, says only how far its receiver has got. So does one that has not fallen since
+// raised, when more began to be sent than before (zero if that never happened): it is on its way up soon.
+func (a *Allowance) Limit(now rtptime.Instant, sendingRate uint64, raised rtptime.Instant) uint64 {
+	return min(a.Loss.limit(now), a.REMB.limit(now, sendingRate, raised))
 }
 
 // Rate returns the last estimate. ok is false if none came in the last 30 s, or if it was 0.

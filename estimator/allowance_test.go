@@ -181,10 +181,10 @@ func BenchmarkAllowed(b *testing.B) {
 func TestLimitIsWhatFeedbackShows(t *testing.T) {
 	t.Parallel()
 	var a Allowance
-	now := start
+	now, raised := start, start-start
 	check := func(what string, sending, want uint64) {
 		t.Helper()
-		if got := a.Limit(now, sending); got != want {
+		if got := a.Limit(now, sending, raised); got != want {
 			t.Errorf("%s: the limit is %d, want %d", what, got, want)
 		}
 	}
@@ -219,6 +219,19 @@ func TestLimitIsWhatFeedbackShows(t *testing.T) {
 	check("one that rises by little each time", 1_000_000, Unlimited)
 	a.REMB.Set(480_000, now)
 	check("one that has risen and falls", 1_000_000, 480_000)
+	now = now.Add(5 * time.Second)
+	a.REMB.Set(480_000, now)
+	raised = now
+	check("one of when less was sent", 1_000_000, Unlimited)
+	now = now.Add(time.Second)
+	a.REMB.Set(475_000, now)
+	check("one that does not fall", 1_000_000, Unlimited)
+	a.REMB.Set(400_000, now)
+	check("one that falls when more is sent", 1_000_000, 400_000)
+	a.REMB.Set(400_000, now)
+	raised = now.Add(time.Millisecond)
+	now = raised.Add(3 * time.Second)
+	check("one that has not risen long after more was sent", 1_000_000, 400_000)
 	now = now.Add(time.Minute)
 	a.REMB.Set(300_000, now)
 	check("the first one after a silence", 1_000_000, Unlimited)

@@ -25,6 +25,8 @@ type ladder struct {
 	rungs     []rung       // reused
 	top       layers.Layer // the highest layers that there are of the encoding that is sent
 
+	raised rtptime.Instant // when more was last chosen than before; 0 if never
+
 	lacking bool            // a keyframe is wanted
 	asked   rtptime.Instant // when one was wanted last
 }
@@ -90,7 +92,7 @@ func (f *feed) choice(now rtptime.Instant) (taken, best conn.UpTrack, limit uint
 		taken = d.target.track
 	}
 	sending, _ := d.rate.Rate(now)
-	return taken, best, d.allow.Limit(now, sending)
+	return taken, best, d.allow.Limit(now, sending, d.ladder.raised)
 }
 
 // adapt chooses anew what is sent, by what the subscriber can take. It returns feeds
@@ -131,7 +133,11 @@ func (d *downTrack) adaptLocked(now rtptime.Instant) (add *feed, gone []*feed) {
 		steps = append(steps, r.Rung)
 	}
 	sending, _ := d.rate.Rate(now)
-	next := l.rungs[l.chooser.Choose(steps, present, d.allow.Limit(now, sending), now)]
+	chosen := l.chooser.Choose(steps, present, d.allow.Limit(now, sending, l.raised), now)
+	if chosen > present {
+		l.raised = now
+	}
+	next := l.rungs[chosen]
 	d.selector.Target.Set(next.layer)
 	d.noteLayers()
 	if next.track == aimed.track {

@@ -141,6 +141,42 @@ func TestLowEncodingIsNotExceeded(t *testing.T) {
 	}
 }
 
+// Receivers estimate no more than half as much again as they are sent: what they say just
+// after a step up is about what was sent before.
+func TestStepUpIsNotUndoneByAnOldEstimate(t *testing.T) {
+	t.Parallel()
+	encodings, d, _ := newSimulcast(t, "vp8", 300_000, 100_000)
+	now := rtptime.Now()
+	estimate := func(rate uint64, sent *encoding, lasting time.Duration) *encoding {
+		t.Helper()
+		for end := now.Add(lasting); now < end; {
+			d.allow.REMB.Set(rate, now)
+			d.rate.Add(int(sent.rates[0]/16), now)
+			settle(d, encodings, &now, 500*time.Millisecond)
+		}
+		return settle(d, encodings, &now, time.Millisecond)
+	}
+	low := encodings[1]
+	if got := estimate(90_000, encodings[0], 3*time.Second); got != low {
+		t.Fatalf("encoding %v is sent, want the low one", got)
+	}
+	sent, rate := low, uint64(155_000)
+	for range 30 { // the estimate grows once more is sent
+		if sent = estimate(rate, sent, 500*time.Millisecond); sent == encodings[0] {
+			break
+		}
+	}
+	if sent == low {
+		t.Fatal("the low encoding is sent for ever")
+	}
+	if got := estimate(rate, sent, 2*time.Second); got == low {
+		t.Error("the step up was undone by an estimate of what was sent before")
+	}
+	if got := estimate(100_000, sent, 2*time.Second); got != low {
+		t.Error("the step up was not undone by an estimate that has fallen")
+	}
+}
+
 // Some publishers send layers of one encoding instead of several encodings.
 func TestLowestLayerStandsInForTheLowEncoding(t *testing.T) {
 	t.Parallel()
@@ -324,7 +360,7 @@ func TestLossesReachTheChoice(t *testing.T) {
 	d.rate.Add(375_000, now)
 	now = now.Add(1500 * time.Millisecond)
 	d.receptionReports([]rtcp.ReceptionReport{{SSRC: 1234, FractionLost: 200}}, now)
-	if got := d.allow.Limit(now, 2_000_000); got > 500_000 || got < 300_000 {
+	if got := d.allow.Limit(now, 2_000_000, 0); got > 500_000 || got < 300_000 {
 		t.Errorf("with losses, %d is the limit", got)
 	}
 }

@@ -21,6 +21,7 @@ func (d *downTrack) swap(s conn.Selection) (gone []*feed) {
 	add, gone := d.aim(s.Track)
 	if d.state != idle {
 		d.ladder.chooser.Hurry()
+		d.ladder.raised = rtptime.Now()
 		d.down.poke() // what was asked for need not be there
 	}
 	d.mu.Unlock()
