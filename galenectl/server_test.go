@@ -77,13 +77,13 @@ func testInitialSetup(t *testing.T, program string) {
 			" initial-setup -config " + filepath.Join(data, "config.json"), statusDone, "The administrator of " + url + " is ada."},
 		{"create-group -group meet", statusDone, ""},
 		{"create-user -group meet -user bob", statusDone, ""},
-		{"set-password -group meet -user bob -password-file " + secret, statusDone, ""},
+		{"set-password -group meet -user bob -cost 4 -password-file " + secret, statusDone, ""},
 		{"list-groups", statusDone, "meet\n"},
 		{"-admin-username bob -admin-password-file " + secret + " list-groups", statusFailed, ""},
 		// Users may set their own passwords, for which the one that is stored has to be as the server wants it.
-		{"-admin-username bob -admin-password-file " + secret + " set-password -group meet -user bob -type pbkdf2 -password-file " + secret, statusDone, ""},
-		{"-admin-username bob -admin-password-file " + secret + " set-password -group meet -user bob -password-file " + secret, statusDone, ""},
-		{"-admin-username bob -admin-password wrong set-password -group meet -user bob -password-file " + secret, statusFailed, ""},
+		{"-admin-username bob -admin-password-file " + secret + " set-password -group meet -user bob -type pbkdf2 -iterations 4096 -password-file " + secret, statusDone, ""},
+		{"-admin-username bob -admin-password-file " + secret + " set-password -group meet -user bob -cost 4 -password-file " + secret, statusDone, ""},
+		{"-admin-username bob -admin-password wrong set-password -group meet -user bob -cost 4 -password-file " + secret, statusFailed, ""},
 	} {
 		got := invoke(t, append([]string{"-config", own}, strings.Fields(step.args)...)...)
 		if got.status != step.status || !strings.Contains(got.stdout, step.stdout) {
