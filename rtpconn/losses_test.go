@@ -145,7 +145,7 @@ func TestLossesAreForgottenAtTheNextKeyframe(t *testing.T) {
 // Too many are those, too, that the cache could not hold if they came.
 func TestTooManyLossesWantAKeyframe(t *testing.T) {
 	t.Parallel()
-	const last = initialVideoCache
+	const last = leastVideoCache
 	for _, name := range []string{"vp8", "opus"} {
 		track := newBareUpTrack(t, name)
 		if err := track.AddSink(newCollector()); err != nil {
