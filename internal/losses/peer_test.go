@@ -66,6 +66,7 @@ type peer struct {
 	pc        *webrtc.PeerConnection
 	network   *netsim.Conn
 	mux       *ice.UDPMuxDefault
+	media     netsim.Direction
 	meter     meter // of the media's direction
 	connected chan struct{}
 	running   sync.WaitGroup
@@ -111,7 +112,7 @@ func newPeer(t *testing.T, l leg, interceptors *interceptor.Registry) (*peer, er
 	if err != nil {
 		return nil, err
 	}
-	p := &peer{connected: make(chan struct{}), closed: make(chan struct{})}
+	p := &peer{media: l.media, connected: make(chan struct{}), closed: make(chan struct{})}
 	delay := netsim.Conditions{Delay: l.roundTrip / 2}
 	p.network = netsim.New(socket, netsim.Options{
 		Seed: l.seed, Out: delay, In: delay,
@@ -185,10 +186,13 @@ func (p *peer) gather(d webrtc.SessionDescription) (sdp string, err error) {
 	return p.pc.LocalDescription().SDP, nil
 }
 
-// impair changes what befalls packets, in both directions.
+// impair changes what befalls packets, in both directions. Bursts are of media: as many packets in a row of what
+// little goes the other way would be seconds without any.
 func (p *peer) impair(c netsim.Conditions) {
-	p.network.SetConditions(netsim.Out, c)
-	p.network.SetConditions(netsim.In, c)
+	back := c
+	back.Burst = 0
+	p.network.SetConditions(p.media, c)
+	p.network.SetConditions(netsim.Out+netsim.In-p.media, back)
 }
 
 // close ends the connection, its network and its goroutines.
