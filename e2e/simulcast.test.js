@@ -6,12 +6,17 @@ import { after, before, test } from 'node:test';
 import { launch, person, waitReceived } from './lib/browser.js';
 import { enter } from './lib/room.js';
 import { startServerOn } from './lib/server.js';
-import { narrow } from './lib/narrow.js';
-import { countNegotiations, inbound, waitWidth, watchFrames } from './lib/watch.js';
+import {
+  assertSmooth,
+  countNegotiations,
+  describe,
+  inbound,
+  waitWidth,
+  watchFrames,
+} from './lib/watch.js';
 
-/** @import { TestContext } from 'node:test' */
-/** @import { Change, Inbound } from './lib/watch.js' */
-/** @import { Browser, BrowserContext, Page } from 'playwright-core' */
+/** @import { Change } from './lib/watch.js' */
+/** @import { Browser, Page } from 'playwright-core' */
 
 const everybody = { password: { type: 'wildcard' }, permissions: 'present' };
 const codecs = ['vp8', 'vp9', 'av1', 'h264'];
@@ -53,19 +58,15 @@ after(async () => {
   await server?.stop();
 });
 
-/** @returns {Promise<BrowserContext>} Somebody with a window for a large picture. */
-const somebody = () => person(browser, { viewport: windows.large });
-
 /**
  * Somebody comes to a group with these settings.
  *
  * @param {string} group
  * @param {string} name
  * @param {object} settings
- * @param {BrowserContext} [who]
  */
-async function come(group, name, settings, who) {
-  const context = who ?? (await somebody());
+async function come(group, name, settings) {
+  const context = await person(browser, { viewport: windows.large });
   await context.addInitScript(countNegotiations);
   await context.addInitScript(
     text => localStorage.setItem('galene.settings', text),
@@ -73,34 +74,6 @@ async function come(group, name, settings, who) {
   );
   return enter(context, `${server.origin}/group/${group}/`, name);
 }
-
-/** @param {number[]} numbers */
-const median = numbers => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN;
-
-/**
- * The picture does not freeze with a change.
- *
- * @param {TestContext} t
- * @param {Record<string, Change[]>} changes
- */
-function assertSmooth(t, changes) {
-  for (const [name, all] of Object.entries(changes)) {
-    const list = all
-      .map(
-        c =>
-          `${c.width} after ${c.took} ms (longest gap ${c.gap} ms, ${c.longest} ms before that)`,
-      )
-      .join(', ');
-    t.diagnostic(`${name}: ${list}`);
-    // A busy machine may delay one of them.
-    assert.ok(median(all.map(c => c.gap)) <= 500, `${name}, the picture froze: ${list}`);
-  }
-}
-
-/** @param {Inbound} now */
-const describe = now =>
-  `${now.framesDecoded} frames, ${now.keyFramesDecoded} key, ${now.framesDropped} dropped, ` +
-  `${now.pliCount} PLI, ${now.freezeCount} freezes`;
 
 /**
  * What a page sends of its camera, by encoding.
@@ -154,41 +127,5 @@ for (const codec of codecs) {
     assert.equal(now.negotiations, first.negotiations, 'switching was negotiated');
     assert.equal(now.pliCount, first.pliCount, 'the decoder lacked a keyframe');
     await Promise.all([ada, grace].map(page => page.context().close()));
-  });
-}
-
-/** What a narrow path lets through, in bits per second: the small picture, but not the next. */
-const NARROW = 300_000;
-
-for (const codec of ['vp8', 'vp9']) {
-  test(`the size follows what the path can take: ${codec}`, async t => {
-    const ada = await come(codec, 'Ada', { simulcast: 'on' });
-    const context = await somebody();
-    const path = await narrow(context);
-    const quiet = { cameraOn: false, microphoneOn: false };
-    const grace = await come(codec, 'Grace', quiet, context);
-    await waitReceived(grace, r => r.framesDecoded > 0, 'no picture');
-    await watchFrames(grace);
-    await waitWidth(grace, widths.large, 0);
-    const first = await inbound(grace);
-
-    /** @type {Record<string, Change[]>} */
-    const changes = { narrow: [], wide: [] };
-    for (let i = 0; i < TRIES; i++) {
-      for (const [name, rate, size] of /** @type {const} */ ([
-        ['narrow', NARROW, 'small'],
-        ['wide', Infinity, 'large'],
-      ])) {
-        const since = await grace.evaluate(() => performance.now());
-        path.limit(rate);
-        changes[name]?.push(await waitWidth(grace, widths[size], since));
-      }
-    }
-    assertSmooth(t, changes);
-    const now = await inbound(grace);
-    t.diagnostic(describe(now));
-    assert.equal(now.negotiations, first.negotiations, 'switching was negotiated');
-    await Promise.all([ada, grace].map(page => page.context().close()));
-    path.stop();
   });
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"galene/rtptime"
 )
 
 func TestLossReport(t *testing.T) {
@@ -181,7 +183,7 @@ func BenchmarkAllowed(b *testing.B) {
 func TestLimitIsWhatFeedbackShows(t *testing.T) {
 	t.Parallel()
 	var a Allowance
-	now, raised := start, start-start
+	now, raised := start, rtptime.Instant(0)
 	check := func(what string, sending, want uint64) {
 		t.Helper()
 		if got := a.Limit(now, sending, raised); got != want {

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 /** @import { BrowserContext } from 'playwright-core' */
 
 /** Longest queue, in milliseconds at the present rate; what comes then is lost. */
-const LONGEST = 2000;
+const LONGEST = 4000;
 
 /**
  * @typedef {object} Narrow

@@ -1,5 +1,8 @@
 // What comes out of the decoder of a page, frame by frame.
 
+import assert from 'node:assert/strict';
+
+/** @import { TestContext } from 'node:test' */
 /** @import { Page } from 'playwright-core' */
 
 /**
@@ -16,6 +19,7 @@
  * @typedef {object} Inbound
  * @property {number} framesDecoded
  * @property {number} keyFramesDecoded
+ * @property {number} bytesReceived
  * @property {number} framesDropped
  * @property {number} pliCount
  * @property {number} freezeCount
@@ -130,3 +134,30 @@ export function inbound(page) {
     throw new Error('no video is received');
   });
 }
+
+/** @param {number[]} numbers */
+const median = numbers => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN;
+
+/**
+ * The picture does not freeze with a change.
+ *
+ * @param {TestContext} t
+ * @param {Record<string, Change[]>} changes
+ */
+export function assertSmooth(t, changes) {
+  for (const [name, all] of Object.entries(changes)) {
+    const list = all.map(describeChange).join(', ');
+    t.diagnostic(`${name}: ${list}`);
+    // A busy machine may delay one of them.
+    assert.ok(median(all.map(c => c.gap)) <= 500, `${name}, the picture froze: ${list}`);
+  }
+}
+
+/** @param {Change} c */
+export const describeChange = c =>
+  `${c.width} after ${c.took} ms (longest gap ${c.gap} ms, ${c.longest} ms before that)`;
+
+/** @param {Inbound} now */
+export const describe = now =>
+  `${now.framesDecoded} frames, ${now.keyFramesDecoded} key, ${now.framesDropped} dropped, ` +
+  `${now.pliCount} PLI, ${now.freezeCount} freezes`;
