@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"maps"
 )
 
 // listGroups prints the names of the groups.
@@ -112,34 +111,12 @@ func (f *groupFlags) prepare(e *environment) (path string, changes object, err e
 	return e.withTemplate(path, f.json, options)
 }
 
-// withTemplate returns path, and the template from standard input with options in place of its fields.
-func (e *environment) withTemplate(path string, wanted bool, options object) (string, object, error) {
-	template, err := e.readTemplate(wanted)
-	if err != nil {
-		return "", nil, err
-	}
-	changes := object{}
-	maps.Copy(changes, template)
-	maps.Copy(changes, options)
-	return path, changes, nil
-}
-
 // createGroup makes a group that does not exist.
 func createGroup(ctx context.Context, e *environment, args []string) int {
 	set := e.newFlagSet("create-group")
 	var f groupFlags
 	f.declare(set)
-	return e.do(set, args, 0, func() error {
-		path, changes, err := f.prepare(e)
-		if err != nil {
-			return err
-		}
-		definition := object{}
-		definition.merge(changes)
-		return e.connect(ctx, func(c *client) error {
-			return c.create(ctx, path, definition, "there is such a group: change it with update-group")
-		})
-	})
+	return e.create(ctx, set, args, f.prepare, object{}, "there is such a group: change it with update-group")
 }
 
 // updateGroup changes a definition.
@@ -147,21 +124,7 @@ func updateGroup(ctx context.Context, e *environment, args []string) int {
 	set := e.newFlagSet("update-group")
 	var f groupFlags
 	f.declare(set)
-	return e.do(set, args, 0, func() error {
-		path, changes, err := f.prepare(e)
-		if err != nil {
-			return err
-		}
-		if len(changes) == 0 {
-			return usageError("nothing is to be changed: give -json, -unrestricted-tokens or -auto-subgroups")
-		}
-		return e.connect(ctx, func(c *client) error {
-			return c.update(ctx, path, func(definition object) error {
-				definition.merge(changes)
-				return nil
-			})
-		})
-	})
+	return e.update(ctx, set, args, f.prepare, "-json, -unrestricted-tokens or -auto-subgroups")
 }
 
 // deleteGroup removes a definition.
@@ -171,15 +134,4 @@ func deleteGroup(ctx context.Context, e *environment, args []string) int {
 	o.declareGroup(set)
 	o.declareIfMatch(set)
 	return e.delete(ctx, set, args, &o, o.groupPath)
-}
-
-// delete is a command that deletes what path leads to.
-func (e *environment) delete(ctx context.Context, set *flag.FlagSet, args []string, o *objectFlags, path func() (string, error)) int {
-	return e.do(set, args, 0, func() error {
-		path, err := path()
-		if err != nil {
-			return err
-		}
-		return e.connect(ctx, func(c *client) error { return c.delete(ctx, path, o.ifMatch) })
-	})
 }

@@ -109,17 +109,8 @@ func createUser(ctx context.Context, e *environment, args []string) int {
 	set := e.newFlagSet("create-user")
 	var f userFlags
 	f.declare(set, "present")
-	return e.do(set, args, 0, func() error {
-		path, changes, err := f.prepare(e)
-		if err != nil {
-			return err
-		}
-		user := object{"permissions": json.RawMessage(`"present"`)}
-		user.merge(changes)
-		return e.connect(ctx, func(c *client) error {
-			return c.create(ctx, path, user, "there is such a user: change it with update-user")
-		})
-	})
+	defaults := object{"permissions": json.RawMessage(`"present"`)}
+	return e.create(ctx, set, args, f.prepare, defaults, "there is such a user: change it with update-user")
 }
 
 // updateUser changes a user, but not the password.
@@ -127,21 +118,7 @@ func updateUser(ctx context.Context, e *environment, args []string) int {
 	set := e.newFlagSet("update-user")
 	var f userFlags
 	f.declare(set, "")
-	return e.do(set, args, 0, func() error {
-		path, changes, err := f.prepare(e)
-		if err != nil {
-			return err
-		}
-		if len(changes) == 0 {
-			return usageError("nothing is to be changed: give -permissions or -json")
-		}
-		return e.connect(ctx, func(c *client) error {
-			return c.update(ctx, path, func(user object) error {
-				user.merge(changes)
-				return nil
-			})
-		})
-	})
+	return e.update(ctx, set, args, f.prepare, "-permissions or -json")
 }
 
 // deleteUser removes a user.

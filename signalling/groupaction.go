@@ -26,14 +26,7 @@ var groupActions = map[string]action{
 }
 
 func handleGroupAction(_ context.Context, s *session, m *Message) error {
-	a, ok := groupActions[m.Kind]
-	if !ok {
-		return errGroupAction
-	}
-	if !s.may(a.permission) {
-		return errNotAuthorised
-	}
-	return a.do(s, m)
+	return s.act(groupActions, m, errGroupAction)
 }
 
 // clearChat forgets messages: all, those of one user, or one. Everybody is told

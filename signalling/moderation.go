@@ -9,7 +9,7 @@ import (
 	"galene/group"
 )
 
-// action is one kind of useraction.
+// action is one kind of useraction or groupaction.
 type action struct {
 	permission string // what the sender must be permitted; "" is nothing
 	do         func(s *session, m *Message) error
@@ -29,9 +29,15 @@ var userActions = map[string]action{
 }
 
 func handleUserAction(_ context.Context, s *session, m *Message) error {
-	a, ok := userActions[m.Kind]
+	return s.act(userActions, m, errUserAction)
+}
+
+// act does what actions have for the message's kind. unknown is the error if that
+// is nothing.
+func (s *session) act(actions map[string]action, m *Message, unknown error) error {
+	a, ok := actions[m.Kind]
 	if !ok {
-		return errUserAction
+		return unknown
 	}
 	if !s.may(a.permission) {
 		return errNotAuthorised

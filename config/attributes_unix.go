@@ -1,3 +1,5 @@
+//go:build linux || darwin || freebsd || netbsd
+
 package config
 
 import (
@@ -18,7 +20,7 @@ func owner(info fs.FileInfo) (uid, gid int) {
 // of modification cannot be set.
 func changeTime(info fs.FileInfo) time.Time {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return time.Unix(stat.Ctim.Unix())
+		return time.Unix(ctime(stat).Unix())
 	}
 	return time.Time{}
 }
