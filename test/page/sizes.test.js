@@ -95,6 +95,9 @@ describe('Sizes', () => {
     const sizes = new Sizes({ roster, settings }, new AbortController().signal);
     assert.equal(sizes.store.value.several, false);
     roster.update(people(3));
+    mock.timers.tick(2000);
+    roster.update(people(4));
+    mock.timers.tick(1000);
     assert.equal(sizes.store.value.several, true);
     roster.update(people(2));
     mock.timers.tick(9000);
