@@ -61,7 +61,7 @@ var floors = map[string]int{
 
 // onlyImporters lists packages that few may import.
 var onlyImporters = map[string][]string{
-	"static": {"webserver", "."},
+	"static": {"."},
 }
 
 // sourcePackage is what one directory's non-test files say.
