@@ -76,8 +76,7 @@ func (t *upTrack) permittedRate(now rtptime.Instant) uint64 {
 	var buffer [64]uint64
 	allowed := t.sinks.allowedRates(now, buffer[:0])
 	if t.estimates() {
-		_, top := t.layerRates(now)
-		return estimator.Ceiling(allowed, top != layers.Layer{})
+		return estimator.Ceiling(allowed, t.highestLayer(now) != layers.Layer{})
 	}
 	sent := t.sinks.highestLayers()
 	return estimator.Cap(allowed, sent.Spatial, sent.Temporal)

@@ -122,7 +122,7 @@ func (t *upTrack) mendBroken(now rtptime.Instant) bool {
 	if t.losses.GivenUp() == 0 || t.kind != codecs.Video || t.sinks.empty() {
 		return false
 	}
-	_, highest := t.layerRates(now)
+	highest := t.highestLayer(now)
 	return highest == layers.Layer{} && t.keyframe.want()
 }
 

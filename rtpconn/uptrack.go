@@ -256,13 +256,20 @@ func (t *upTrack) layerRates(now rtptime.Instant) (rates [codecs.Layers]uint64, 
 	rates[0], _ = t.rate.Rate(now)
 	for i := 1; i < len(rates); i++ {
 		rates[i], _ = t.layerRate[i].Rate(now)
-		if rates[i] > 0 {
-			rates[0] -= min(rates[0], rates[i])
+		rates[0] -= min(rates[0], rates[i])
+	}
+	return rates, t.highestLayer(now)
+}
+
+// highestLayer returns the highest layers in which anything comes.
+func (t *upTrack) highestLayer(now rtptime.Instant) (highest layers.Layer) {
+	for i := 1; i < codecs.Layers; i++ {
+		if rate, _ := t.layerRate[i].Rate(now); rate > 0 {
 			highest.Spatial = max(highest.Spatial, uint8(i/codecs.LayerIndex(1, 0)))
 			highest.Temporal = max(highest.Temporal, uint8(i%codecs.LayerIndex(1, 0)))
 		}
 	}
-	return rates, highest
+	return highest
 }
 
 // countLayer counts n octets of a frame's layer, unless it is the lowest.
