@@ -11,7 +11,7 @@ import (
 func TestReadingAndSendingDoNotAllocate(t *testing.T) { // not parallel: it counts
 	for _, ip := range []string{"127.0.0.1", "::1"} {
 		s, to := socketOf(t, open(t, Options{}), ip), socketOf(t, open(t, Options{}), ip)
-		d := destination(t, s, ip, newAddr(ip, to.port()))
+		d := destination(t, s, ip, newAddr(ip, to.port))
 		r, b, data := to.NewReader(), NewBatch(), payload(1150, 1)
 		read := func(n int) {
 			for n > 0 {
@@ -89,7 +89,7 @@ func BenchmarkBatch(b *testing.B) {
 // anything is merged.
 func receiveUnmerged(b *testing.B, s *Socket) {
 	b.Helper()
-	if err := setOption(s.raw, unix.IPPROTO_UDP, unix.UDP_GRO, 0); err != nil {
+	if err := setOption(s.rawSocket, unix.IPPROTO_UDP, unix.UDP_GRO, 0); err != nil {
 		b.Fatal(err)
 	}
 	s.merges = false
@@ -107,7 +107,7 @@ func BenchmarkRead(b *testing.B) {
 				}
 				var ds []*Destination
 				for range 20 { // distinct, so that runs are not joined
-					ds = append(ds, destination(b, s, "127.0.0.1", newAddr("127.0.0.1", to.port())))
+					ds = append(ds, destination(b, s, "127.0.0.1", newAddr("127.0.0.1", to.port)))
 				}
 				r, batch, data := to.NewReader(), NewBatch(), payload(1150, 1)
 				const bursts = 8

@@ -20,7 +20,7 @@ func benchSend(b *testing.B, send func(ds []*Destination, data []byte)) {
 	for range benchPeers {
 		to := socketOf(b, open(b, Options{}), "127.0.0.1")
 		receiveUnmerged(b, to)
-		ds = append(ds, destination(b, s, "127.0.0.1", newAddr("127.0.0.1", to.port())))
+		ds = append(ds, destination(b, s, "127.0.0.1", newAddr("127.0.0.1", to.port)))
 		readers = append(readers, to.NewReader())
 	}
 	data := payload(1150, 1)

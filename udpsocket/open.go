@@ -63,7 +63,7 @@ func openPair(o Options) (sockets []*Socket, port int, err error) {
 		switch {
 		case err == nil:
 			sockets = append(sockets, shards...)
-			port = shards[0].port()
+			port = shards[0].port
 		case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EACCES):
 			closeAll(sockets)
 			return nil, 0, err
@@ -96,7 +96,7 @@ func openFamily(port int, v6 bool, o Options) ([]*Socket, error) {
 		return sockets, nil
 	}
 	for len(sockets) < o.Shards {
-		s, err := openSocket(first.port(), v6, true, o.Log)
+		s, err := openSocket(first.port, v6, true, o.Log)
 		if err != nil {
 			closeAll(sockets)
 			return nil, err
@@ -116,7 +116,8 @@ func openSocket(port int, v6, shared bool, log *slog.Logger) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.conn = conn.(*net.UDPConn) //nolint:forcetypeassert // it is a UDP network
+	s.conn = conn.(*net.UDPConn)                    //nolint:forcetypeassert // it is a UDP network
+	s.port = s.conn.LocalAddr().(*net.UDPAddr).Port //nolint:forcetypeassert // it is a UDP socket
 	if err := s.setPacketInfo(); err != nil {
 		log.Warn("replies may leave from another address than they should", "network", s.network(), "error", err)
 	} else {
@@ -127,7 +128,7 @@ func openSocket(port int, v6, shared bool, log *slog.Logger) (*Socket, error) {
 		log.Info("cannot enlarge socket buffers", "network", s.network(), "error", err)
 	}
 	if err := s.prepare(); err != nil {
-		_ = s.conn.Close()
+		_ = conn.Close()
 		return nil, err
 	}
 	return s, nil
@@ -143,7 +144,8 @@ func closeAll(sockets []*Socket) {
 // any goroutine.
 type Socket struct {
 	// Immutable after Open.
-	conn *net.UDPConn
+	conn *net.UDPConn // nil where there is something better
+	port int
 	v6   bool
 	info bool // the system tells, and obeys, local addresses
 	platform
@@ -155,18 +157,11 @@ type Socket struct {
 // IPv6 tells the address family.
 func (s *Socket) IPv6() bool { return s.v6 }
 
-// Close ends reads and writes.
-func (s *Socket) Close() error { return s.conn.Close() }
-
 func (s *Socket) network() string {
 	if s.v6 {
 		return "udp6"
 	}
 	return "udp4"
-}
-
-func (s *Socket) port() int {
-	return s.conn.LocalAddr().(*net.UDPAddr).Port //nolint:forcetypeassert // it is a UDP socket
 }
 
 // Canonical gives every transport address one form: IPv4 never mapped into

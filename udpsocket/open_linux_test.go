@@ -62,7 +62,7 @@ func TestShardsDivideThePeers(t *testing.T) {
 	for range peers {
 		p := newPeer(t, "127.0.0.1")
 		for range each {
-			if _, err := p.WriteToUDPAddrPort([]byte("x"), newAddr("127.0.0.1", shards[0].port())); err != nil {
+			if _, err := p.WriteToUDPAddrPort([]byte("x"), newAddr("127.0.0.1", shards[0].port)); err != nil {
 				t.Fatal(err)
 			}
 		}

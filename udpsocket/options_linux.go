@@ -14,7 +14,7 @@ const sharding = true
 // platform is the part of a socket that only Linux has.
 type platform struct {
 	// Immutable after Open.
-	raw      syscall.RawConn
+	*descriptor
 	calls    systemCalls
 	segments bool // it knows UDP_SEGMENT
 	merges   bool // it knows UDP_GRO, and has been asked for it
@@ -25,19 +25,22 @@ type platform struct {
 
 	transmitters sync.Pool // of *transmitter
 
-	room sync.Mutex // held by the one goroutine that waits for room; guards the write deadline
+	room sync.Mutex // held by the one goroutine that waits for room; its holder may occupy a thread
 }
 
-// prepare finds out what the socket can do (udp(7)).
+// Close ends reads and writes.
+func (s *Socket) Close() error { return s.close() }
+
+// prepare gives the socket its final form, and finds out what it can do (udp(7)).
 func (s *Socket) prepare() error {
-	raw, err := s.conn.SyscallConn()
+	d, err := newDescriptor(s.conn)
 	if err != nil {
 		return err
 	}
-	s.raw, s.calls = raw, kernelCalls()
+	s.conn, s.descriptor, s.calls = nil, d, kernelCalls()
 	// No segments by default; the option is there or it is not.
-	s.segments = setOption(raw, unix.IPPROTO_UDP, unix.UDP_SEGMENT, 0) == nil
-	s.merges = setOption(raw, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
+	s.segments = setOption(d.rawSocket, unix.IPPROTO_UDP, unix.UDP_SEGMENT, 0) == nil
+	s.merges = setOption(d.rawSocket, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
 	return nil
 }
 
@@ -55,13 +58,7 @@ func (s *Socket) setPacketInfo() error {
 }
 
 // share lets more sockets of this user be bound to the port.
-func (s *Socket) share() error {
-	raw, err := s.conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return shareRaw(raw)
-}
+func (s *Socket) share() error { return shareRaw(s.rawSocket) }
 
 func shareRaw(raw syscall.RawConn) error {
 	return setOption(raw, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)

@@ -1,6 +1,7 @@
 package udpsocket
 
 import (
+	"net"
 	"net/netip"
 	"syscall"
 
@@ -33,7 +34,8 @@ type Reader struct {
 
 	received  int // messages of the last call
 	errno     syscall.Errno
-	attempt   func(fd uintptr) bool
+	try       func(fd uintptr) // receive
+	attempt   func(uintptr) bool
 	datagrams []Datagram
 	zones     map[uint32]string
 }
@@ -62,7 +64,7 @@ func (s *Socket) NewReader() *Reader {
 		header.Control = &r.controls[i][0]
 	}
 	r.received = maxReceive // all are to be readied
-	r.attempt = r.receive
+	r.try, r.attempt = r.receive, r.receiveAny
 	return r
 }
 
@@ -73,10 +75,14 @@ func (s *Socket) NewReader() *Reader {
 // [net.ErrClosed] once the socket is closed.
 func (r *Reader) Read() ([]Datagram, error) {
 	r.ready()
-	if err := r.socket.raw.Read(r.attempt); err != nil {
+	if err := r.socket.read(r.attempt); err != nil {
 		return nil, err
 	}
-	if r.errno != 0 {
+	switch r.errno {
+	case 0:
+	case unix.EBADF:
+		return nil, net.ErrClosed
+	default:
 		r.socket.stats.receiveErrors.Add(1)
 		return nil, r.errno
 	}
@@ -111,8 +117,16 @@ func (r *Reader) ready() {
 	r.received = 0
 }
 
-// receive makes one system call. It reports false if there was nothing.
-func (r *Reader) receive(fd uintptr) bool {
+// receiveAny reports false if there is nothing to receive.
+func (r *Reader) receiveAny(uintptr) bool {
+	if r.socket.control(r.try) != nil {
+		r.errno = unix.EBADF // it has been closed
+	}
+	return r.errno != unix.EAGAIN
+}
+
+// receive makes one system call.
+func (r *Reader) receive(fd uintptr) {
 	s := r.socket
 	for {
 		if !s.oneByOne.Load() {
@@ -132,7 +146,7 @@ func (r *Reader) receive(fd uintptr) bool {
 		if r.errno != 0 {
 			r.received = 0
 		}
-		return r.errno != unix.EAGAIN
+		return
 	}
 }
 

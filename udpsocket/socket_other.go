@@ -23,6 +23,9 @@ const receiveControlSpace = 128
 // platform is the part of a socket that only some systems have.
 type platform struct{}
 
+// Close ends reads and writes.
+func (s *Socket) Close() error { return s.conn.Close() }
+
 func (s *Socket) prepare() error { return nil }
 
 func (s *Socket) share() error { return errors.ErrUnsupported }

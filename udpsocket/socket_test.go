@@ -105,7 +105,7 @@ func TestReadTellsAddressesAndPayload(t *testing.T) {
 			s := socketOf(t, open(t, Options{}), ip)
 			p := newPeer(t, ip)
 			r := s.NewReader()
-			to := netip.AddrPortFrom(netip.MustParseAddr(ip), uint16(s.port()))
+			to := netip.AddrPortFrom(netip.MustParseAddr(ip), uint16(s.port))
 			for i := range 3 {
 				if _, err := p.WriteToUDPAddrPort(payload(100+i, byte(i)), to); err != nil {
 					t.Fatal(err)
@@ -145,8 +145,8 @@ func TestDatagramsLeaveFromTheAddressAskedFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range []string{"run", "run", "run", "single"} {
-			if from := p.expect(t, []byte(want)); from != newAddr(ip, s.port()) {
-				t.Errorf("%q from %v, want %v", want, from, newAddr(ip, s.port()))
+			if from := p.expect(t, []byte(want)); from != newAddr(ip, s.port) {
+				t.Errorf("%q from %v, want %v", want, from, newAddr(ip, s.port))
 			}
 		}
 	}
@@ -186,7 +186,7 @@ func TestWhatIsTooLongIsTruncated(t *testing.T) {
 	for _, n := range []int{MaxDatagram, MaxDatagram + 1, 9000, 65507} {
 		s := socketOf(t, open(t, Options{}), "127.0.0.1")
 		p := newPeer(t, "127.0.0.1")
-		if _, err := p.WriteToUDPAddrPort(payload(n, 1), newAddr("127.0.0.1", s.port())); err != nil {
+		if _, err := p.WriteToUDPAddrPort(payload(n, 1), newAddr("127.0.0.1", s.port)); err != nil {
 			t.Skip("the system does not send so much:", err)
 		}
 		ds, err := s.NewReader().Read()
@@ -233,7 +233,7 @@ func TestATakenPortIsAnError(t *testing.T) {
 	for _, shards := range []int{1, 2} {
 		sockets := open(t, Options{Shards: shards})
 		for _, o := range []Options{{Shards: 1}, {Shards: 2}} {
-			o.Port, o.Log = sockets[0].port(), slog.New(slog.DiscardHandler)
+			o.Port, o.Log = sockets[0].port, slog.New(slog.DiscardHandler)
 			others, _, err := Open(o)
 			if err == nil {
 				closeAll(others)
@@ -252,8 +252,8 @@ func TestBothFamiliesHaveOnePort(t *testing.T) {
 	defer closeAll(sockets)
 	seen := map[bool]bool{}
 	for _, s := range sockets {
-		if s.port() != port || seen[s.IPv6()] {
-			t.Errorf("socket with port %d, IPv6 %v, want one of each family on port %d", s.port(), s.IPv6(), port)
+		if s.port != port || seen[s.IPv6()] {
+			t.Errorf("socket with port %d, IPv6 %v, want one of each family on port %d", s.port, s.IPv6(), port)
 		}
 		seen[s.IPv6()] = true
 	}

@@ -11,13 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// retryPause is how long a sender pauses when the system has room, but takes nothing.
+const retryPause = time.Millisecond
+
 // transmitter is what one goroutine needs to send on a socket: messages that are
 // filled, then sent together.
 type transmitter struct {
 	// Immutable.
-	socket  *Socket
-	control func(fd uintptr)      // attempt, for RawConn.Control
-	write   func(fd uintptr) bool // attempt, for RawConn.Write
+	socket *Socket
+	try    func(fd uintptr) // attempt
 
 	// Owned by who took it from the socket's pool.
 	messages [maxSend]unix.Mmsghdr
@@ -46,11 +48,7 @@ func (s *Socket) transmitter() *transmitter {
 	t, ok := s.transmitters.Get().(*transmitter)
 	if !ok {
 		t = &transmitter{socket: s}
-		t.control = func(fd uintptr) { t.attempt(fd) }
-		t.write = func(fd uintptr) bool {
-			t.attempt(fd)
-			return t.errno != unix.EAGAIN
-		}
+		t.try = t.attempt
 		for i := range t.messages {
 			t.messages[i].Hdr.Iov = &t.vectors[i]
 			t.messages[i].Hdr.SetIovlen(1)
@@ -179,7 +177,7 @@ func (t *transmitter) one(fd uintptr) {
 func (t *transmitter) send() {
 	s := t.socket
 	for t.next < t.filled {
-		err := s.raw.Control(t.control)
+		err := s.control(t.try)
 		if err == nil && t.errno == unix.EAGAIN {
 			s.stats.full.Add(1)
 			err = t.await()
@@ -209,17 +207,19 @@ func (t *transmitter) await() error {
 	s := t.socket
 	s.room.Lock()
 	defer s.room.Unlock()
-	if err := s.conn.SetWriteDeadline(t.limit); err != nil {
-		return err
+	for {
+		late := s.awaitRoom(t.limit)
+		if late != nil && !errors.Is(late, os.ErrDeadlineExceeded) {
+			return late
+		}
+		if err := s.control(t.try); err != nil || t.errno != unix.EAGAIN {
+			return err
+		}
+		if late != nil {
+			return late
+		}
+		time.Sleep(retryPause) // there is room, but not for this
 	}
-	late := s.raw.Write(t.write)
-	if !errors.Is(late, os.ErrDeadlineExceeded) {
-		return late
-	}
-	if err := s.raw.Control(t.control); err != nil || t.errno != unix.EAGAIN {
-		return err
-	}
-	return late
 }
 
 // count notes that the last attempt sent messages.

@@ -120,7 +120,7 @@ func TestRunsLeaveAsRuns(t *testing.T) {
 				t.Skip("the system does not segment")
 			}
 			b := NewBatch()
-			d := destination(t, s, ip, newAddr(ip, to.port()))
+			d := destination(t, s, ip, newAddr(ip, to.port))
 			for i := range 6 {
 				put(b, d, payload(1150, byte(i)))
 			}
@@ -136,7 +136,7 @@ func TestRunsLeaveAsRuns(t *testing.T) {
 				if i == 6 {
 					want = payload(7, 6)
 				}
-				if string(g.Data) != string(want) || g.From != newAddr(ip, s.port()) || g.To != newAddr(ip, 1).Addr() {
+				if string(g.Data) != string(want) || g.From != newAddr(ip, s.port) || g.To != newAddr(ip, 1).Addr() {
 					t.Errorf("datagram %d = %.20x from %v to %v", i, g.Data, g.From, g.To)
 				}
 			}
@@ -340,7 +340,7 @@ func TestReadingOneByOneDeliversTheSame(t *testing.T) {
 		from := socketOf(t, open(t, Options{}), "127.0.0.1")
 		refuseBatches(s, errno)
 		b := NewBatch()
-		d := destination(t, from, "127.0.0.1", newAddr("127.0.0.1", s.port()))
+		d := destination(t, from, "127.0.0.1", newAddr("127.0.0.1", s.port))
 		for i := range 10 {
 			put(b, d, payload(100+i/3, byte(i)))
 		}
