@@ -120,7 +120,15 @@ func TestLostEndOfAFrameIsAskedForInTime(t *testing.T) {
 	if _, ok := track.losses.Next(); ok {
 		t.Error("something is asked for of a frame that is complete")
 	}
-	padding := within(6)[:rtpFixedHeader]
+	track.up.awake.Store(int64(now.Add(time.Second)))
+	for _, raw := range [][]byte{within(6), within(7), vp8.raw(t, 8, 96, false)} { // in one burst
+		parseHeader(raw, &in.header)
+		in.take(copy(track.cache.Buffer(), raw), now, nil)
+	}
+	if in.flush(nil); woken() {
+		t.Error("the feedback goroutine is told of a frame that came whole")
+	}
+	padding := within(9)[:rtpFixedHeader]
 	receive(in, padding, now)
 	if _, ok := track.losses.Next(); ok {
 		t.Error("something is asked for after padding")

@@ -122,10 +122,12 @@ type ingest struct {
 	declared uint32
 	newest   int64 // greatest sequence number so far; 0 before the first
 	marks    bool  // the sender has marked the end of a frame
-	unwrap   rtptime.SequenceUnwrapper
-	current  *payload // the codec of the packet before; nil at first
-	header   header
-	received received // by header extensions
+
+	unfinished bool // what came last is not the end of its frame, and nobody has been told
+	unwrap     rtptime.SequenceUnwrapper
+	current    *payload // the codec of the packet before; nil at first
+	header     header
+	received   received // by header extensions
 	// structure is what the track's dependency descriptors refer to.
 	structure codecs.Structure
 	meta      packetMeta
@@ -168,7 +170,11 @@ func (in *ingest) take(n int, now rtptime.Instant, out *udpsocket.Batch) bool {
 
 	in.makeRoom(sequence, out)
 	data, ok := t.cache.Commit(sequence, h.end, keyframe, now, in.meta)
-	t.account(sequence, h, n, keyframe && ok, in.continues(sequence), now) // the copy of a keyframe is none
+	continues := in.continues(sequence)
+	if sequence == in.newest {
+		in.unfinished = continues
+	}
+	t.account(sequence, h, n, keyframe && ok, continues, now) // the copy of a keyframe is none
 	t.countLayer(&in.meta.frame, n, now)
 	if !ok {
 		return false
@@ -222,6 +228,21 @@ func (in *ingest) flush(out *udpsocket.Batch) {
 		in.track.sinks.write(in.pending, out)
 		in.pending = in.pending[:0]
 	}
+	if in.unfinished {
+		in.unfinished = false
+		in.track.awaitEnd()
+	}
+}
+
+// awaitEnd has the feedback goroutine look for the end of a frame, of which the burst that ends
+// has brought a part only. Most frames come whole, and wake nobody.
+func (t *upTrack) awaitEnd() {
+	t.mu.Lock()
+	at, ok := t.losses.Next()
+	t.mu.Unlock()
+	if ok && at < t.up.awake.Load() {
+		t.up.poke()
+	}
 }
 
 // setPayloadType makes the codec of a payload type the present one. It reports
@@ -270,8 +291,6 @@ func (t *upTrack) account(sequence int64, h *header, n int, keyframe, continues 
 		work = gap > 0
 		if continues {
 			t.losses.Continues(int64(now))
-			at, ok := t.losses.Next()
-			work = work || ok && at < t.up.awake.Load()
 		}
 		if fatal && t.kind == codecs.Video && !t.sinks.empty() {
 			work = t.keyframe.want() || work
