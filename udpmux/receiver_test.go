@@ -78,6 +78,13 @@ func (r *recorder) check(tb testing.TB) {
 	}
 }
 
+// packet returns packet i.
+func (r *recorder) packet(i int) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.packets[i]
+}
+
 // wait waits until the receiver has n packets.
 func (r *recorder) wait(tb testing.TB, n int) {
 	tb.Helper()
@@ -126,7 +133,7 @@ func TestAReceiverGetsRTPAndTheAgentTheRest(t *testing.T) {
 		if tt.rtp {
 			taken++
 			r.wait(t, taken)
-			if got := r.packets[taken-1]; !bytes.Equal(got, tt.b) {
+			if got := r.packet(taken - 1); !bytes.Equal(got, tt.b) {
 				t.Errorf("%s: receiver got %x, want %x", tt.name, got, tt.b)
 			}
 			continue
