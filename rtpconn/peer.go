@@ -29,6 +29,7 @@ type peer struct {
 	cancel context.CancelFunc
 
 	candidates candidateBuffer
+	gathering  atomic.Pointer[gathering] // of the last answer of ours; nil before the first
 	lane       lane
 	bound      *sources
 	measured   atomic.Int64 // round trip that ICE measured last, in nanoseconds; 0 if none

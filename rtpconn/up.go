@@ -9,7 +9,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -53,7 +52,6 @@ type Up struct {
 	negotiating sync.Mutex // held during Offer; guards the fields below
 	answered    bool       // the first offer was answered
 	failed      bool       // an offer failed half-way: no other can follow
-	gathered    atomic.Pointer[gathering]
 
 	mu     sync.Mutex // guards changes of tracks
 	tracks atomic.Pointer[trackList]
@@ -66,9 +64,6 @@ type trackList struct {
 	own  []*upTrack
 	view []conn.UpTrack // the same, for others
 }
-
-// gathering ends when the candidates of one offer's answer are complete.
-type gathering struct{ done <-chan struct{} }
 
 // NewUp returns a connection that waits for its first offer.
 func (e *Engine) NewUp(c UpConfig) (*Up, error) {
@@ -135,41 +130,12 @@ func (u *Up) endTracks() {
 // Gathered waits until our candidates for the last offer are complete, and
 // returns the answer with all of them, for peers that take no candidates later.
 func (u *Up) Gathered(ctx context.Context) (answer string, err error) {
-	g := u.gathered.Load()
-	if g == nil {
-		return "", ErrClosed
-	}
-	// Pion tells nobody who begins to wait just when it completes, but its state is
-	// right.
-	look := time.NewTicker(gatheringLook)
-	defer look.Stop()
-	for complete := false; !complete; {
-		select {
-		case <-g.done:
-			complete = true
-		case <-look.C:
-			complete = u.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-u.ctx.Done():
-			return "", ErrClosed
-		}
-	}
-	description := u.pc.LocalDescription()
-	if description == nil {
-		return "", ErrClosed
-	}
-	return description.SDP, nil
+	return u.gathered(ctx)
 }
 
 // RemoteDescription returns the last offer that was taken, for applying
 // fragments to it (RFC 8840 §9); empty before the first.
-func (u *Up) RemoteDescription() string {
-	if d := u.pc.RemoteDescription(); d != nil {
-		return d.SDP
-	}
-	return ""
-}
+func (u *Up) RemoteDescription() string { return u.offered() }
 
 // onState is called by Pion, in a goroutine of its own each time, so the state
 // it was called for may be a past one.

@@ -1,7 +1,6 @@
 package rtpconn
 
 import (
-	"context"
 	"errors"
 	"slices"
 
@@ -83,7 +82,7 @@ func (u *Up) negotiate(offer string) (answer string, changed bool, err error) {
 		return "", false, err
 	}
 	ended, changed := u.setTracks(accepted)
-	u.gathered.Store(&gathering{webrtc.GatheringCompletePromise(u.pc)})
+	u.gather()
 	if err := u.pc.SetLocalDescription(local); err != nil {
 		return "", false, err
 	}
@@ -94,20 +93,6 @@ func (u *Up) negotiate(offer string) (answer string, changed bool, err error) {
 		t.end()
 	}
 	return local.SDP, changed, nil
-}
-
-// awaitGathering waits until the candidates of the last answer are complete: an
-// offer that restarts ICE changes what Pion is gathering with. Without servers to
-// ask, that takes no time to speak of.
-func (u *Up) awaitGathering() error {
-	ctx, cancel := context.WithTimeout(u.ctx, gatheringTimeout)
-	defer cancel()
-	if _, err := u.Gathered(ctx); errors.Is(err, context.DeadlineExceeded) {
-		return refused("The connection is still being prepared.", err)
-	} else if err != nil {
-		return ErrClosed
-	}
-	return nil
 }
 
 // addTransceivers prepares one receiving transceiver for each section on which

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/pion/webrtc/v4"
 )
@@ -37,7 +35,6 @@ type View struct {
 	negotiating sync.Mutex // held during Offer; guards the fields below
 	answered    bool       // the first offer was answered
 	failed      bool       // an offer failed half-way: no other can follow
-	gathered    atomic.Pointer[gathering]
 }
 
 // NewView returns a connection that waits for its first offer. Of the events,
@@ -87,7 +84,7 @@ func (v *View) negotiate(offer string) (answer string, err error) {
 		return "", err
 	}
 	if v.answered {
-		if err := v.awaitGathering(); err != nil {
+		if err := d.awaitGathering(); err != nil {
 			return "", err
 		}
 	}
@@ -108,61 +105,21 @@ func (v *View) negotiate(offer string) (answer string, err error) {
 	if err != nil {
 		return "", err
 	}
-	v.gathered.Store(&gathering{webrtc.GatheringCompletePromise(d.pc)})
+	d.gather()
 	if err := d.pc.SetLocalDescription(local); err != nil {
 		return "", err
 	}
 	return local.SDP, nil
 }
 
-// awaitGathering waits until the candidates of the last answer are complete; see
-// the same of [Up].
-func (v *View) awaitGathering() error {
-	ctx, cancel := context.WithTimeout(v.down.ctx, gatheringTimeout)
-	defer cancel()
-	if _, err := v.Gathered(ctx); errors.Is(err, context.DeadlineExceeded) {
-		return refused("The connection is still being prepared.", err)
-	} else if err != nil {
-		return ErrClosed
-	}
-	return nil
-}
-
 // Gathered waits until our candidates for the last offer are complete, and
 // returns the answer with all of them.
 func (v *View) Gathered(ctx context.Context) (answer string, err error) {
-	g, d := v.gathered.Load(), v.down
-	if g == nil {
-		return "", ErrClosed
-	}
-	look := time.NewTicker(gatheringLook) // see Up.Gathered
-	defer look.Stop()
-	for complete := false; !complete; {
-		select {
-		case <-g.done:
-			complete = true
-		case <-look.C:
-			complete = d.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-d.ctx.Done():
-			return "", ErrClosed
-		}
-	}
-	description := d.pc.LocalDescription()
-	if description == nil {
-		return "", ErrClosed
-	}
-	return description.SDP, nil
+	return v.down.gathered(ctx)
 }
 
 // RemoteDescription returns the last offer that was taken; empty before the first.
-func (v *View) RemoteDescription() string {
-	if d := v.down.pc.RemoteDescription(); d != nil {
-		return d.SDP
-	}
-	return ""
-}
+func (v *View) RemoteDescription() string { return v.down.offered() }
 
 // AddCandidate takes one of the subscriber's ICE candidates. An error means that
 // this candidate is of no use, which does no harm to the connection.
