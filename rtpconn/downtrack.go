@@ -167,14 +167,8 @@ func (f *feed) AllowedRate(now rtptime.Instant) uint64 { return f.down.allow.All
 
 // write takes one packet from a feed. The caller holds the lock.
 func (d *downTrack) write(f *feed, p *conn.Packet, out *udpsocket.Batch) {
-	before := f.highest
+	before, begun := f.highest, f == d.current && d.state == live
 	f.highest = max(before, p.Sequence)
-	if f == d.current && d.state == live && !d.closed {
-		if p.Sequence > d.caughtUp || d.takeMissed(p.Sequence) {
-			d.forward(p, out)
-		}
-		return
-	}
 	if f == d.target && d.starts(f, p) {
 		d.switchTo(f, p)
 	}
@@ -182,7 +176,7 @@ func (d *downTrack) write(f *feed, p *conn.Packet, out *udpsocket.Batch) {
 		return
 	}
 	d.forward(p, out)
-	if before > p.Sequence && d.state == live {
+	if !begun && before > p.Sequence && d.state == live {
 		d.overtaken(f, p.Sequence, before, out)
 	}
 }
