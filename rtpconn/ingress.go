@@ -33,10 +33,15 @@ var _ udpmux.Receiver = (*ingress)(nil)
 
 // sourceState is what is known of a source by those who protect it.
 type sourceState struct {
-	ssrc    uint32
-	direct  bool   // packets are taken past Pion
-	highest uint64 // greatest packet index so far (RFC 3711 §3.3.1)
-	replay  srtp.Replay
+	ssrc   uint32
+	direct bool // packets are taken past Pion
+	replay srtp.Replay
+}
+
+// index returns the packet index of a sequence number (RFC 3711 §3.3.1).
+func (s *sourceState) index(sequence uint16) uint64 {
+	highest, _ := s.replay.Highest()
+	return srtp.EstimateIndex(highest, sequence)
 }
 
 // add makes what comes from a source in future go to in.
@@ -95,8 +100,8 @@ func (g *ingress) ReceiveRTP(b []byte, burst *udpsocket.Batch) bool {
 		return g.receiveRepair(b, &h, burst)
 	}
 	s := &in.source
-	index := srtp.EstimateIndex(s.highest, h.sequence)
-	if !s.direct && index != s.highest+1 {
+	index := s.index(h.sequence)
+	if highest, _ := s.replay.Highest(); !s.direct && index != highest+1 {
 		return false // Pion has yet to deliver what came before
 	}
 	if !s.replay.Fresh(index) {
@@ -107,17 +112,11 @@ func (g *ingress) ReceiveRTP(b []byte, burst *udpsocket.Batch) bool {
 		in.track.reject()
 		return true
 	}
-	s.accept(index)
+	s.replay.Accept(index)
 	s.direct = true
 	in.header = h
 	in.take(n, rtptime.Now(), burst)
 	return index%pionStride != 0 // Pion's copy will be a duplicate
-}
-
-// accept takes note of a packet.
-func (s *sourceState) accept(index uint64) {
-	s.replay.Accept(index)
-	s.highest = max(s.highest, index)
 }
 
 // EndBurst implements udpmux.Receiver.
@@ -140,11 +139,11 @@ func (g *ingress) receive(in *ingest, packet []byte) {
 		in.track.reject()
 		return
 	}
-	index := srtp.EstimateIndex(in.source.highest, in.header.sequence)
+	index := in.source.index(in.header.sequence)
 	if g.opener != nil && !in.source.replay.Fresh(index) {
 		return // it came through the lane too
 	}
-	in.source.accept(index)
+	in.source.replay.Accept(index)
 	buffer := in.track.cache.Buffer()
 	if len(packet) <= len(buffer) && in.take(copy(buffer, packet), rtptime.Now(), out) {
 		in.flush(out)

@@ -6,7 +6,6 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"galene/rtptime"
-	"galene/srtp"
 	"galene/udpsocket"
 )
 
@@ -27,7 +26,7 @@ func (g *ingress) receiveRepair(b []byte, h *header, out *udpsocket.Batch) bool 
 		return false
 	}
 	source := in.repairSource(h.ssrc)
-	index := srtp.EstimateIndex(source.highest, h.sequence)
+	index := source.index(h.sequence)
 	if !source.replay.Fresh(index) {
 		return true
 	}
@@ -36,7 +35,7 @@ func (g *ingress) receiveRepair(b []byte, h *header, out *udpsocket.Batch) bool 
 		in.track.reject()
 		return true
 	}
-	source.accept(index)
+	source.replay.Accept(index)
 	in.repair = source
 	in.header = *h
 	now := rtptime.Now()
@@ -73,12 +72,12 @@ func (g *ingress) overhear(packet []byte) {
 		return
 	}
 	source := in.repairSource(h.ssrc)
-	index := srtp.EstimateIndex(source.highest, h.sequence)
+	index := source.index(h.sequence)
 	buffer := in.track.cache.Buffer()
 	if !source.replay.Fresh(index) || len(packet) > len(buffer) {
 		return
 	}
-	source.accept(index)
+	source.replay.Accept(index)
 	in.repair = source
 	in.header = h
 	if in.restore(copy(buffer, packet)) {
