@@ -3,12 +3,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { launch, person, waitReceived } from './lib/browser.js';
+import { person, waitReceived } from './lib/browser.js';
 import { narrow } from './lib/narrow.js';
-import { enter } from './lib/room.js';
-import { startServerOn } from './lib/server.js';
+import { come, launchSlow, startServerOf } from './lib/sizes.js';
 import {
-  countNegotiations,
   describe,
   describeChange,
   inbound,
@@ -16,52 +14,28 @@ import {
   watchFrames,
 } from './lib/watch.js';
 
-/** @import { Browser, BrowserContext, Page } from 'playwright-core' */
+/** @import { Browser, Page } from 'playwright-core' */
 
-const everybody = { password: { type: 'wildcard' }, permissions: 'present' };
 const codecs = ['vp8'];
 /** Bits per second from which the large picture is worth more than the next one. */
 const WORTH = 500_000;
 /** What a narrow path lets through of what came before. */
 const SHARE = 0.6;
 
-/** @type {Awaited<ReturnType<typeof startServerOn>>} */
+/** @type {Awaited<ReturnType<typeof startServerOf>>} */
 let server;
 /** @type {Browser} */
 let browser;
 
 before(async () => {
-  // Fewer frames leave a small machine time for three encoders.
-  browser = await launch(['--use-fake-device-for-media-stream=fps=15']);
-  server = await startServerOn({
-    groups: Object.fromEntries(
-      codecs.map(codec => [
-        codec,
-        { codecs: [codec, 'opus'], 'wildcard-user': everybody },
-      ]),
-    ),
-  });
+  browser = await launchSlow();
+  server = await startServerOf(codecs);
 });
 
 after(async () => {
   await browser?.close();
   await server?.stop();
 });
-
-/**
- * @param {BrowserContext} context
- * @param {string} group
- * @param {string} name
- * @param {object} settings
- */
-async function come(context, group, name, settings) {
-  await context.addInitScript(countNegotiations);
-  await context.addInitScript(
-    text => localStorage.setItem('galene.settings', text),
-    JSON.stringify(settings),
-  );
-  return enter(context, `${server.origin}/group/${group}/`, name);
-}
 
 /**
  * @param {Page} page
@@ -75,6 +49,7 @@ async function rateOf(page) {
 
 for (const codec of codecs) {
   test(`the size follows what the path can take: ${codec}`, async t => {
+    const url = `${server.origin}/group/${codec}/`;
     const viewport = { width: 760, height: 640 };
     const [publisher, viewer] = await Promise.all([
       person(browser, { viewport }),
@@ -85,9 +60,9 @@ for (const codec of codecs) {
       path.stop();
       await Promise.all([publisher, viewer].map(context => context.close()));
     });
-    await come(publisher, codec, 'Ada', { simulcast: 'on' });
+    await come(publisher, url, 'Ada', { simulcast: 'on' });
     const quiet = { cameraOn: false, microphoneOn: false };
-    const grace = await come(viewer, codec, 'Grace', quiet);
+    const grace = await come(viewer, url, 'Grace', quiet);
     await waitReceived(grace, r => r.framesDecoded > 0, 'no picture');
     await watchFrames(grace);
     let { width } = await waitWidth(grace, [480, 1280], 0);

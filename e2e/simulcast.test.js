@@ -3,22 +3,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { launch, person, waitReceived } from './lib/browser.js';
-import { enter } from './lib/room.js';
-import { startServerOn } from './lib/server.js';
-import {
-  assertSmooth,
-  countNegotiations,
-  describe,
-  inbound,
-  waitWidth,
-  watchFrames,
-} from './lib/watch.js';
+import { person, waitReceived } from './lib/browser.js';
+import { come, launchSlow, startServerOf } from './lib/sizes.js';
+import { assertSmooth, describe, inbound, waitWidth, watchFrames } from './lib/watch.js';
 
 /** @import { Change } from './lib/watch.js' */
 /** @import { Browser, Page } from 'playwright-core' */
 
-const everybody = { password: { type: 'wildcard' }, permissions: 'present' };
 const codecs = ['vp8', 'vp9', 'av1', 'h264'];
 
 /** Sizes of a viewer's window in which the picture is small, and large. */
@@ -35,22 +26,14 @@ const widths = { small: [1, 320], large: [480, 1280] };
 /** How often each switch is tried. */
 const TRIES = 3;
 
-/** @type {Awaited<ReturnType<typeof startServerOn>>} */
+/** @type {Awaited<ReturnType<typeof startServerOf>>} */
 let server;
 /** @type {Browser} */
 let browser;
 
 before(async () => {
-  // Fewer frames leave a small machine time for three encoders.
-  browser = await launch(['--use-fake-device-for-media-stream=fps=15']);
-  server = await startServerOn({
-    groups: Object.fromEntries(
-      codecs.map(codec => [
-        codec,
-        { codecs: [codec, 'opus'], 'wildcard-user': everybody },
-      ]),
-    ),
-  });
+  browser = await launchSlow();
+  server = await startServerOf(codecs);
 });
 
 after(async () => {
@@ -59,20 +42,15 @@ after(async () => {
 });
 
 /**
- * Somebody comes to a group with these settings.
+ * Somebody with a large window comes to the group of a codec with these settings.
  *
- * @param {string} group
+ * @param {string} codec
  * @param {string} name
  * @param {object} settings
  */
-async function come(group, name, settings) {
+async function comeLarge(codec, name, settings) {
   const context = await person(browser, { viewport: windows.large });
-  await context.addInitScript(countNegotiations);
-  await context.addInitScript(
-    text => localStorage.setItem('galene.settings', text),
-    JSON.stringify(settings),
-  );
-  return enter(context, `${server.origin}/group/${group}/`, name);
+  return come(context, `${server.origin}/group/${codec}/`, name, settings);
 }
 
 /**
@@ -98,8 +76,11 @@ const outbound = page =>
 
 for (const codec of codecs) {
   test(`the size follows the tile, without negotiation and without a freeze: ${codec}`, async t => {
-    const ada = await come(codec, 'Ada', { simulcast: 'on' });
-    const grace = await come(codec, 'Grace', { cameraOn: false, microphoneOn: false });
+    const ada = await comeLarge(codec, 'Ada', { simulcast: 'on' });
+    const grace = await comeLarge(codec, 'Grace', {
+      cameraOn: false,
+      microphoneOn: false,
+    });
     await waitReceived(grace, r => r.framesDecoded > 0, 'no picture');
     await watchFrames(grace);
     await waitWidth(grace, widths.large, 0);
