@@ -4,7 +4,7 @@
 // now. It waits a little for packets that are merely reordered, repeats a request at
 // growing intervals of about a round trip, and gives up after some tries or some time.
 // A frame whose end does not come is asked for without waiting for the next one to show the gap.
-// When too much is missing it forgets all of it: a keyframe serves better.
+// When too much is missing, or much after a long silence, it forgets all of it: a keyframe serves better.
 //
 // # Ownership
 //

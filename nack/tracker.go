@@ -20,6 +20,10 @@ const (
 	// falseAlarm is for how long no tail is asked for once one has come by itself.
 	falseAlarm = time.Second
 
+	// maxAfterSilence is how many packets are asked for that were lost in a silence of MaxAge or more:
+	// a burst at its end. Most of more of them are too old to be of use, and would come all at once.
+	maxAfterSilence = 64
+
 	// wantedShare is which part of MaxHoles may come from [Tracker.Want] on top of
 	// MaxHoles, so that subscribers cannot drive the tracker to its limit.
 	wantedShare = 4
@@ -64,6 +68,7 @@ type Tracker struct {
 
 	started bool
 	newest  int64  // the greatest sequence number received
+	last    int64  // when it was
 	floor   int64  // no packet below it is missed
 	newer   int64  // packets that were newer than all before them, as they arrived
 	holes   []hole // by sequence number
@@ -95,12 +100,12 @@ func New(config Config) *Tracker {
 func (t *Tracker) SetRoom(packets int) { t.room = min(t.config.MaxHoles, packets*3/4) }
 
 // Received takes note that packet seq, an unwrapped sequence number, arrived at now. gap is the number of
-// packets found missing by that. fatal says that there are too many now: all are forgotten, and
-// a keyframe should be requested.
+// packets found missing by that. fatal says that there are too many now, or many after a long silence: all are
+// forgotten, and a keyframe should be requested.
 func (t *Tracker) Received(seq, now int64) (gap int, fatal bool) {
 	if !t.started {
 		t.started = true
-		t.newest, t.floor = seq, seq
+		t.newest, t.floor, t.last = seq, seq, now
 		return 0, false
 	}
 	if seq <= t.newest {
@@ -111,18 +116,19 @@ func (t *Tracker) Received(seq, now int64) (gap int, fatal bool) {
 	}
 	t.expire(now)
 	first := max(t.newest+1, t.floor)
-	last := t.newest
+	before := t.newest
 	tail := t.endTail(seq, now)
-	t.newest = seq
+	silent := now-t.last >= int64(t.config.MaxAge)
+	t.newest, t.last = seq, now
 	t.newer++
 	gap = int(max(seq-first, 0))
-	if gap > t.room-(len(t.holes)-t.created) {
+	if gap > t.room-(len(t.holes)-t.created) || silent && gap > maxAfterSilence {
 		t.Forget(seq)
 		return gap, true
 	}
 	for missing := first; missing < seq; missing++ {
 		h := hole{seq: missing, since: now, newer: t.newer}
-		if tail.asked > 0 && missing == last+1 {
+		if tail.asked > 0 && missing == before+1 {
 			h.since, h.next, h.tries = tail.asked, tail.retry, 1
 		}
 		t.holes = append(t.holes, h)

@@ -238,6 +238,42 @@ func TestTooManyHolesAreFatal(t *testing.T) {
 	})
 }
 
+func TestLongSilenceIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		silence int64
+		lost    int64
+		fatal   bool
+	}{
+		{"a network that failed for two seconds", 2000 * ms, 180, true},
+		{"a long burst, lost as a whole", 300 * ms, 180, false},
+		{"one of a sender that has little to say", 5000 * ms, 1, false},
+		{"a short burst of it", 5000 * ms, 64, false},
+		{"a second, and one more packet than that", 1000 * ms, 65, true},
+		{"not quite a second", 999 * ms, 65, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tr := New(Config{})
+			tr.Received(1000, 0)
+			tr.Received(1001, 10*ms)
+			now := 10*ms + tt.silence
+			if gap, fatal := tr.Received(1002+tt.lost, now); gap != int(tt.lost) || fatal != tt.fatal {
+				t.Errorf("a gap of %d, fatal: %v; want %d, %v", gap, fatal, tt.lost, tt.fatal)
+			}
+			want := int(tt.lost)
+			if tt.fatal {
+				want = 0
+			}
+			if asked := tr.Due(now+100*ms, 0, nil); len(asked) != want {
+				t.Errorf("%d packets are asked for, want %d", len(asked), want)
+			}
+		})
+	}
+}
+
 func TestForgetStopsAsking(t *testing.T) {
 	t.Parallel()
 	fromEachBase(t, func(t *testing.T, tr *Tracker, base int64) {
