@@ -1,6 +1,7 @@
 package rtpconn
 
 import (
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -21,6 +22,17 @@ func (l *lane) open() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.route.Load() != nil && l.sealer != nil || l.opener != nil
+}
+
+// describeLane says what the lane of a connection depends on.
+func (d *Down) describeLane() string {
+	pair, err := d.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	_, keyed := d.lane.follow(d.pc)
+	d.lane.mu.Lock()
+	defer d.lane.mu.Unlock()
+	return fmt.Sprintf("connection %v, DTLS %v, pair %v (%v), keyed %v, looked at %v, closed %v, sealer %v, route %v",
+		d.pc.ConnectionState(), d.pc.SCTP().Transport().State(), pair, err, keyed, d.lane.keyed, d.lane.closed,
+		d.lane.sealer != nil, d.lane.route.Load())
 }
 
 func TestMediaTakesTheLaneWhereItCan(t *testing.T) {
@@ -66,6 +78,11 @@ func TestMediaTakesTheLaneWhereItCan(t *testing.T) {
 				s.arrived()
 			}
 			checkStream(t, remote, vp8, s.start, s.next-1)
+			defer func() {
+				if t.Failed() {
+					t.Log(sub.down.describeLane())
+				}
+			}()
 			eventually(t, "the lane opens", func() bool { return !tt.want || sub.down.lane.open() })
 			if got := sub.down.lane.open(); got != tt.want {
 				t.Errorf("the subscriber's lane is open: %v, want %v", got, tt.want)
