@@ -56,6 +56,11 @@ func TestMediaTakesTheLaneWhereItCan(t *testing.T) {
 		{"no extended master secret", true, func(s *webrtc.SettingEngine) {
 			s.SetDTLSExtendedMasterSecret(dtls.DisableExtendedMasterSecret)
 		}, true},
+		{"a peer on a link-local address, if there is one", true, func(s *webrtc.SettingEngine) {
+			if hasLinkLocal() {
+				s.SetIPFilter(net.IP.IsLinkLocalUnicast)
+			}
+		}, true},
 		{"a peer that is DTLS server", true, func(s *webrtc.SettingEngine) {
 			_ = s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
 		}, false},
@@ -92,6 +97,20 @@ func TestMediaTakesTheLaneWhereItCan(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hasLinkLocal tells whether this machine has a link-local IPv6 address, beside
+// one that a peer can reach from there.
+func hasLinkLocal() bool {
+	addrs, _ := net.InterfaceAddrs()
+	local, global := false, false
+	for _, a := range addrs {
+		if p, ok := a.(*net.IPNet); ok && p.IP.To4() == nil && !p.IP.IsLoopback() {
+			local = local || p.IP.IsLinkLocalUnicast()
+			global = global || p.IP.IsGlobalUnicast()
+		}
+	}
+	return local && global
 }
 
 // newTestSubscriberWith returns a subscriber with settings of its own.

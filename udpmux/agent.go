@@ -119,6 +119,22 @@ func (a *agent) own(remote netip.AddrPort) {
 	a.addresses = append(a.addresses, remote)
 }
 
+// zoned returns a link-local address without zone as the agent owns it: with the
+// zone from which datagrams came. Any other address it returns as it is.
+func (a *agent) zoned(remote netip.AddrPort) netip.AddrPort {
+	if ip := remote.Addr(); !ip.Is6() || !ip.IsLinkLocalUnicast() || ip.Zone() != "" {
+		return remote
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, known := range slices.Backward(a.addresses) {
+		if known.Port() == remote.Port() && known.Addr().WithZone("") == remote.Addr() {
+			return known
+		}
+	}
+	return remote
+}
+
 // forget takes all addresses from the agent, for good.
 func (a *agent) forget() {
 	a.mu.Lock()

@@ -56,7 +56,7 @@ type peer struct {
 
 func newPeer(tb testing.TB, ip string) peer {
 	tb.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 0)))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -110,11 +110,16 @@ func (m *Mux) detach(h *handler) (idle []*agent) {
 // local user name fragment. remote must be an address that the agent owns. A local
 // address that is none of ours, as behind address translation, stands for the one
 // to which datagrams from remote came last, or else for the system's choice. The
-// destination stays usable after the agent's candidates are closed.
+// destination stays usable after the agent's candidates are closed. A link-local
+// remote address may lack its zone, which candidates cannot tell (RFC 8839 §5.1).
 func (m *Mux) Route(ufrag string, local netip.Addr, remote netip.AddrPort) (*udpsocket.Destination, bool) {
-	remote = udpsocket.Canonical(remote)
-	a, o := m.find([]byte(ufrag)), m.addresses.owner(remote)
-	if a == nil || o == nil || o.agent != a {
+	a := m.find([]byte(ufrag))
+	if a == nil {
+		return nil, false
+	}
+	remote = a.zoned(udpsocket.Canonical(remote))
+	o := m.addresses.owner(remote)
+	if o == nil || o.agent != a {
 		return nil, false
 	}
 	if local = local.Unmap(); !m.sendsFrom(a, local, remote.Addr()) {

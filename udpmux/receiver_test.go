@@ -506,6 +506,57 @@ func TestAReceiverThatPanicsEndsAlone(t *testing.T) {
 	}
 }
 
+func TestRouteFindsTheZoneOfALinkLocalAddress(t *testing.T) {
+	t.Parallel()
+	m := listen(t)
+	ip := linkLocal(t)
+	p := newPeer(t, ip.String())
+	local := outside(t, m, true)
+	c := candidate(t, m, "a", local.String())
+	if _, ok := m.Route("a", local, p.addr); ok {
+		t.Error("there is a route before the agent owns the address")
+	}
+	write(t, c, []byte("hello"), p.addr)
+	expect(t, p, []byte("hello"))
+	bare := netip.AddrPortFrom(ip.WithZone(""), p.addr.Port())
+	for _, remote := range []netip.AddrPort{p.addr, bare} {
+		if d, ok := m.Route("a", local, remote); !ok || d.Remote() != p.addr {
+			t.Errorf("Route() to %v = %v, %v, want a route to %v", remote, d, ok, p.addr)
+		}
+	}
+	for _, remote := range []netip.AddrPort{
+		netip.AddrPortFrom(bare.Addr(), bare.Port()^1), netip.AddrPortFrom(bare.Addr().Next(), bare.Port()),
+	} {
+		if _, ok := m.Route("a", local, remote); ok {
+			t.Errorf("there is a route to %v, which the agent does not own", remote)
+		}
+	}
+}
+
+// linkLocal returns a link-local IPv6 address of this machine, with its zone. It skips the
+// test if there is none.
+func linkLocal(tb testing.TB) netip.Addr {
+	tb.Helper()
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, i := range interfaces {
+		addrs, err := i.Addrs()
+		if err != nil || i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		for _, a := range addrs {
+			p, err := netip.ParsePrefix(a.String())
+			if err == nil && p.Addr().Is6() && p.Addr().IsLinkLocalUnicast() {
+				return p.Addr().WithZone(i.Name)
+			}
+		}
+	}
+	tb.Skip("this machine has no link-local IPv6 address")
+	return netip.Addr{}
+}
+
 func TestRouteNeedsAnAddressOfTheAgent(t *testing.T) {
 	t.Parallel()
 	m := listen(t)
