@@ -37,6 +37,10 @@ const (
 // missed.
 const catchUpPace = 2
 
+// catchUpStep is how much sooner than at that pace a packet may be sent, so that those
+// that came together leave together.
+const catchUpStep = 5 * time.Millisecond
+
 // maxCatchUpPause bounds one pause of catching up. Packets that were resent to
 // us came later than their number suggests.
 const maxCatchUpPause = 50 * time.Millisecond
@@ -128,55 +132,83 @@ func (d *downTrack) join(f *feed) {
 	d.beginSource(f.track, first, d.offset)
 }
 
+// replay sends a newcomer what it has missed. It belongs to one goroutine.
+type replay struct {
+	track *downTrack
+	from  *feed
+
+	buffer [maxPacket]byte
+	packet conn.Packet
+	begun  rtptime.Instant
+	first  rtptime.Instant // arrival of the first packet; 0 before it
+	waited int64           // the packet that has had its pause
+}
+
 // catchUp sends what is cached until it has reached the head, or the track has
 // another source.
 func (d *downTrack) catchUp(f *feed) {
-	var (
-		buffer = make([]byte, maxPacket)
-		p      conn.Packet
-		timer  = time.NewTimer(0)
-		begun  = rtptime.Now()
-		first  rtptime.Instant // arrival of the first packet
-	)
+	r := &replay{track: d, from: f, begun: rtptime.Now(), waited: -1}
+	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		sequence, ok := d.catchUpNext(f)
-		if !ok {
+		out := d.down.engine.batch()
+		pause, more := r.burst(rtptime.Now(), out)
+		d.down.engine.release(out)
+		if !more {
 			return
 		}
-		cached := f.track.Cached(sequence, buffer, &p)
-		if cached {
-			if first == 0 {
-				first = p.Arrival
-			}
-			at := begun.Add(p.Arrival.Sub(first) / catchUpPace)
-			timer.Reset(min(at.Sub(rtptime.Now()), maxCatchUpPause))
-			select {
-			case <-timer.C:
-			case <-d.down.ctx.Done():
-				return
-			}
-		}
-		out := d.down.engine.batch()
-		going := d.catchUpWith(f, sequence, cached, buffer, &p, out)
-		d.down.engine.release(out)
-		if !going {
-			f.track.RequestKeyframe()
+		timer.Reset(pause)
+		select {
+		case <-timer.C:
+		case <-d.down.ctx.Done():
 			return
 		}
 	}
 }
 
-// catchUpNext returns the next packet to send. When there is none left the
-// track goes live, and ok is false.
-func (d *downTrack) catchUpNext(f *feed) (sequence int64, ok bool) {
+// burst puts what is due at now into out, which may be nil. It returns how long to wait, out
+// having been sent, for what follows; more is false if nothing does.
+func (r *replay) burst(now rtptime.Instant, out *udpsocket.Batch) (pause time.Duration, more bool) {
+	for begun := false; ; begun = true {
+		sequence, ok := r.track.catchUpNext(r.from, !begun)
+		if !ok {
+			return 0, begun
+		}
+		cached := r.from.track.Cached(sequence, r.buffer[:], &r.packet)
+		if cached && r.waited != sequence {
+			if pause := r.untilDue(now); pause > catchUpStep {
+				r.waited = sequence
+				return pause, true
+			}
+		}
+		if !r.track.catchUpWith(r.from, sequence, cached, r.buffer[:], &r.packet, out) {
+			r.from.track.RequestKeyframe()
+			return 0, false
+		}
+	}
+}
+
+// untilDue returns how long the packet has to wait for its turn at now.
+func (r *replay) untilDue(now rtptime.Instant) time.Duration {
+	if r.first == 0 {
+		r.first = r.packet.Arrival
+	}
+	at := r.begun.Add(r.packet.Arrival.Sub(r.first) / catchUpPace)
+	return min(at.Sub(now), maxCatchUpPause)
+}
+
+// catchUpNext returns the next packet to send. When there is none left ok is false, and
+// the track goes live if all before it have left.
+func (d *downTrack) catchUpNext(f *feed, left bool) (sequence int64, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed || d.state != catchingUp || f != d.current {
 		return 0, false
 	}
 	if head, ok := f.track.Head(); !ok || d.next > head {
-		d.state, d.caughtUp = live, d.next-1
+		if left {
+			d.state, d.caughtUp = live, d.next-1
+		}
 		return 0, false
 	}
 	return d.next, true

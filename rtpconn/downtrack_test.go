@@ -258,6 +258,49 @@ func TestPacketsMissingWhileCatchingUpComeLate(t *testing.T) {
 	}
 }
 
+func TestNewcomersAreSentTogetherWhatCameTogether(t *testing.T) {
+	t.Parallel()
+	source := newFakeTrack(t, "vp8")
+	out := &recordingEgress{}
+	begun := rtptime.Now().Add(-time.Second)
+	arrivals := []time.Duration{0, 0, 1, 40, 41, 49, 49, 100, 101} // milliseconds
+	for i, at := range arrivals {
+		p := source.packet(int64(10+i), byte(10+i), i == 0)
+		p.Arrival = begun.Add(at * time.Millisecond)
+		source.store(p)
+	}
+	d := newBareTrack(t, source, out)
+	d.mu.Lock()
+	d.join(d.current)
+	d.mu.Unlock()
+
+	now := rtptime.Now()
+	r := &replay{track: d, from: d.current, begun: now, waited: -1}
+	for _, want := range []struct {
+		numbers []byte
+		passed  time.Duration // since the burst before
+	}{
+		{[]byte{10, 11, 12}, 0},
+		{[]byte{13, 14, 15, 16}, 20 * time.Millisecond},
+		{[]byte{17, 18}, 30 * time.Millisecond},
+	} {
+		now = now.Add(want.passed)
+		pause, more := r.burst(now, nil)
+		if got := numbers(out.take()); !bytes.Equal(got, want.numbers) || !more {
+			t.Errorf("sent %v, more: %v; want %v, true", got, more, want.numbers)
+		}
+		if last := want.numbers[len(want.numbers)-1] == 18; last != (pause == 0) {
+			t.Errorf("a pause of %v after %v", pause, want.numbers)
+		}
+		if d.state != catchingUp {
+			t.Fatalf("state %d before all that was gathered has left", d.state)
+		}
+	}
+	if _, more := r.burst(now, nil); more || d.state != live {
+		t.Errorf("more is to come: %v, state %d; want false, live", more, d.state)
+	}
+}
+
 func TestTooMuchMissingWhileCatchingUpTakesAKeyframe(t *testing.T) {
 	t.Parallel()
 	source := newFakeTrack(t, "vp8")
