@@ -3,6 +3,7 @@ package rtpconn
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
@@ -18,6 +19,12 @@ import (
 // a late one (RFC 3711 §3.3.2). Retransmissions come late, so it exceeds what a
 // sender sends in a few round trips.
 const srtpReplayWindow = 1024
+
+// flightInterval is after how long we repeat a flight of the DTLS handshake, and then after
+// ever twice as long. The second that RFC 6347 §4.2.4.1 recommends, and Pion takes, makes
+// a subscriber behind a lossy network wait for seconds. ICE has shown before that the
+// peer is there; browsers take 50 ms.
+const flightInterval = 200 * time.Millisecond
 
 // direction is which way media goes on a connection.
 type direction uint8
@@ -139,6 +146,7 @@ func newSettings(o Options) (webrtc.SettingEngine, error) {
 		return s, fmt.Errorf("rtpconn: DTLS role: %w", err)
 	}
 	s.SetDTLSInsecureSkipHelloVerify(true)
+	s.SetDTLSRetransmissionInterval(flightInterval)
 	// The cheapest first.
 	s.SetSRTPProtectionProfiles(
 		dtls.SRTP_AEAD_AES_128_GCM,

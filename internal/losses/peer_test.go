@@ -83,6 +83,7 @@ type leg struct {
 	seed      uint64
 	media     netsim.Direction // in which its media goes
 	roundTrip time.Duration
+	loss      float64 // from the beginning
 	special
 }
 
@@ -93,6 +94,9 @@ type special struct {
 	// interval is the time between video frames, if it is not the usual one.
 	interval time.Duration
 }
+
+// browserFlightInterval is after how long browsers repeat a flight of DTLS at first.
+const browserFlightInterval = 50 * time.Millisecond
 
 // newPeer returns a connection with interceptors. Its network delays, and loses nothing yet.
 func newPeer(t *testing.T, l leg, interceptors *interceptor.Registry) (*peer, error) {
@@ -113,7 +117,7 @@ func newPeer(t *testing.T, l leg, interceptors *interceptor.Registry) (*peer, er
 		return nil, err
 	}
 	p := &peer{media: l.media, connected: make(chan struct{}), closed: make(chan struct{})}
-	delay := netsim.Conditions{Delay: l.roundTrip / 2}
+	delay := netsim.Conditions{Delay: l.roundTrip / 2, Loss: l.loss}
 	p.network = netsim.New(socket, netsim.Options{
 		Seed: l.seed, Out: delay, In: delay,
 		Lose: func(d netsim.Direction, packet []byte) bool {
@@ -133,6 +137,7 @@ func newPeer(t *testing.T, l leg, interceptors *interceptor.Registry) (*peer, er
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetICEUDPMux(p.mux)
+	settings.SetDTLSRetransmissionInterval(browserFlightInterval)
 	settings.SetSRTPReplayProtectionWindow(replayWindow)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings),
 		webrtc.WithInterceptorRegistry(interceptors))

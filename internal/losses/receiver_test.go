@@ -21,6 +21,8 @@ const (
 	// and keyframeWait for that before it asks again.
 	frameWait    = 3 * time.Second
 	keyframeWait = time.Second
+	// firstWait is how long it waits for the first keyframe, and then for each further one.
+	firstWait = 200 * time.Millisecond
 )
 
 // receiver models how a browser receives one track: it asks for what is missing, decodes the frames
@@ -186,7 +188,11 @@ func (r *receiver) due(now time.Duration) (packets []uint16, keyframe bool) {
 			packets = append(packets, uint16(n))
 		}
 	}
-	if !r.audio && now-r.last > frameWait && now-r.asked > keyframeWait {
+	patient, again := frameWait, keyframeWait
+	if !r.decodable {
+		patient, again = firstWait, firstWait
+	}
+	if !r.audio && now-r.last > patient && now-r.asked > again {
 		keyframe = true
 	}
 	if keyframe {
