@@ -603,7 +603,7 @@ func TestReportsAreMoreFrequentAtFirst(t *testing.T) {
 			t.Errorf("%d reports by visit %d, the first at visit 31, want %d", reported, visit, want)
 		}
 	}
-	if want := earlyReports + (visits-31-earlyReports)/2; reported < want || reported > want+1 {
+	if want := earlyReports + (visits-31-earlyReports)/reportVisits; reported < want || reported > want+1 {
 		t.Errorf("%d reports in %d visits, want about %d", reported, visits, want)
 	}
 }

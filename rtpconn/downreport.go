@@ -9,8 +9,12 @@ import (
 )
 
 // earlyReports is how many sender reports go out whenever the ticker comes by: the first
-// ones decide how soon audio and video are in step. Later ones go out every second time.
-const earlyReports = 10
+// ones decide how soon audio and video are in step. Later ones only keep them there, and measure
+// the round trip; they go out at one visit of so many, which is every two seconds.
+const (
+	earlyReports = 10
+	reportVisits = 4
+)
 
 // report sends sender reports if they are due. The ticker calls it.
 func (d *Down) report() {
@@ -21,7 +25,7 @@ func (d *Down) report() {
 }
 
 // reportDue tells whether reports are due at a visit of the ticker, after as many reports.
-func reportDue(visit, reported int) bool { return reported < earlyReports || visit%2 == 0 }
+func reportDue(visit, reported int) bool { return reported < earlyReports || visit%reportVisits == 0 }
 
 // sendReports sends a compound of the sender reports and names of all tracks
 // whose publisher's clock is known (RFC 3550 §6.4.1, §6.5.1). Without a clock
