@@ -102,5 +102,5 @@ func addressOf(c *webrtc.ICECandidate) netip.AddrPort {
 
 func addressOfCandidate(c ice.Candidate) netip.AddrPort {
 	a, _ := netip.ParseAddr(c.Address())
-	return netip.AddrPortFrom(a.Unmap(), uint16(c.Port())) //nolint:gosec // a port
+	return netip.AddrPortFrom(a.Unmap(), uint16(c.Port()))
 }
