@@ -74,8 +74,8 @@ test('what is lost is sent again beside the stream, in both directions', async t
   ];
   let packets = 0;
   const loses = () => ++packets % 20 === 0;
-  const ends = [await lossy(publisher, loses), await lossy(viewer, loses)];
-  t.after(() => ends.forEach(end => end()));
+  const paths = [await lossy(publisher, loses), await lossy(viewer, loses)];
+  t.after(() => paths.forEach(path => path.end()));
   const ada = await enter(publisher, server.url, 'Ada');
   const grace = await enter(viewer, server.url, 'Grace');
   await waitReceived(grace, r => r.framesDecoded > 500, 'pictures stand still', 120_000);

@@ -56,13 +56,14 @@ func downKey() apiKey { return apiKey{downward, strings.Join(allCodecs[:], ",")}
 
 // newAPI returns what makes one connection, whose sources are bounded, and whose
 // handshake h observes.
-func (e *Engine) newAPI(key apiKey, bound *sources, h *handshake) (*webrtc.API, error) {
+func (e *Engine) newAPI(key apiKey, bound *sources, h *handshake, r *rebinding) (*webrtc.API, error) {
 	media, err := e.media(key)
 	if err != nil {
 		return nil, err
 	}
 	settings := *e.settings.Load()
 	settings.BufferFactory = bound.newBuffer
+	r.observe(&settings)
 	if e.options.Mux != nil {
 		h.observe(&settings)
 	}

@@ -74,6 +74,7 @@ func (e *Engine) NewDown(c DownConfig) (*Down, error) {
 		d.id = c.Up.ID()
 	}
 	d.active.Store(&[]*downTrack{})
+	d.rebinding.moved = func() { d.start("moved", func() { d.notify(c.Events.Moved) }) }
 	if err := d.open(e, downKey(), c.Events, cmp.Or(c.Log, e.options.Log), d.hear, nil); err != nil {
 		return nil, err
 	}
@@ -238,7 +239,8 @@ func (d *Down) slotsChanged() {
 }
 
 // onPair is called when ICE has selected a pair.
-func (d *Down) onPair(*webrtc.ICECandidatePair) {
+func (d *Down) onPair(pair *webrtc.ICECandidatePair) {
+	d.rebinding.selected(pair)
 	d.start("onPair", func() { d.lane.follow(d.pc) })
 }
 

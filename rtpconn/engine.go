@@ -167,8 +167,8 @@ func (e *Engine) release(b *udpsocket.Batch) {
 }
 
 // newPeerConnection returns a peer connection for the codecs and direction,
-// whose sources are bounded, and whose handshake h observes.
-func (e *Engine) newPeerConnection(key apiKey, bound *sources, h *handshake) (*webrtc.PeerConnection, error) {
+// whose sources are bounded, whose handshake h observes, and whose peer r follows.
+func (e *Engine) newPeerConnection(key apiKey, bound *sources, h *handshake, r *rebinding) (*webrtc.PeerConnection, error) {
 	var configuration webrtc.Configuration
 	if e.options.Configuration != nil {
 		configuration = e.options.Configuration()
@@ -179,7 +179,7 @@ func (e *Engine) newPeerConnection(key apiKey, bound *sources, h *handshake) (*w
 	}
 	configuration.Certificates = []webrtc.Certificate{*certificate}
 
-	api, err := e.newAPI(key, bound, h)
+	api, err := e.newAPI(key, bound, h, r)
 	if err != nil {
 		return nil, err
 	}

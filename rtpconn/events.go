@@ -12,6 +12,10 @@ type Events struct {
 	// offered anew by Offer(true); the publisher of an up connection should
 	// be asked for an offer with an ICE restart.
 	Failed func()
+	// Moved tells that the peer of a down connection speaks from another address
+	// and no longer from the one that is sent to. It should be offered anew by
+	// Offer(true).
+	Moved func()
 	// Changed tells that an up connection's Tracks, or the Format of one of
 	// them, has changed. Subscribers should select again.
 	Changed func()

@@ -31,6 +31,7 @@ type peer struct {
 	candidates candidateBuffer
 	gathering  atomic.Pointer[gathering] // of the last answer of ours; nil before the first
 	lane       lane
+	rebinding  rebinding
 	bound      *sources
 	measured   atomic.Int64 // round trip that ICE measured last, in nanoseconds; 0 if none
 
@@ -61,7 +62,7 @@ func (p *peer) open(e *Engine, key apiKey, events Events, log *slog.Logger, hear
 	}
 	p.lane.mux, p.lane.direction = e.options.Mux, key.direction
 	p.log = log
-	pc, err := e.newPeerConnection(key, p.bound, &p.lane.handshake)
+	pc, err := e.newPeerConnection(key, p.bound, &p.lane.handshake, &p.rebinding)
 	if err != nil {
 		return err
 	}

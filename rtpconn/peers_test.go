@@ -249,6 +249,7 @@ type testSubscriber struct {
 	connected   <-chan struct{}
 	tracks      chan *remoteTrack
 	failed      chan struct{}
+	moved       chan struct{}
 	renegotiate chan struct{}
 	broken      chan error
 	in, out     *trickle // of the engine's candidates, and of its own
@@ -275,6 +276,7 @@ func newSubscriberOf(tb testing.TB, e *Engine, up conn.Up, pc *webrtc.PeerConnec
 		pc:          pc,
 		tracks:      make(chan *remoteTrack, 100),
 		failed:      make(chan struct{}, 100),
+		moved:       make(chan struct{}, 100),
 		renegotiate: make(chan struct{}, 100),
 		broken:      make(chan error, 1),
 	}
@@ -284,6 +286,7 @@ func newSubscriberOf(tb testing.TB, e *Engine, up conn.Up, pc *webrtc.PeerConnec
 	down, err := e.NewDown(DownConfig{Up: up, Events: Events{
 		Candidate:   s.in.send,
 		Failed:      func() { s.failed <- struct{}{} },
+		Moved:       func() { s.moved <- struct{}{} },
 		Renegotiate: func() { s.renegotiate <- struct{}{} },
 		Broken:      func(err error) { s.broken <- err },
 	}})

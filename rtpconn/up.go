@@ -159,7 +159,10 @@ func (u *Up) onState(webrtc.PeerConnectionState) {
 }
 
 // onPair is called when ICE has selected a pair.
-func (u *Up) onPair(*webrtc.ICECandidatePair) { u.start("onPair", u.openLane) }
+func (u *Up) onPair(pair *webrtc.ICECandidatePair) {
+	u.rebinding.selected(pair)
+	u.start("onPair", u.openLane)
+}
 
 // openLane takes packets from the mux if the connection leads through it.
 func (u *Up) openLane() {

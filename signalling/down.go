@@ -123,7 +123,7 @@ func (s *session) handleDownEvent(ev mediaEvent) {
 	switch ev.what {
 	case newCandidate:
 		s.sendCandidate(ev.down.id, ev.candidate)
-	case iceFailed, answerOverdue:
+	case iceFailed, peerMoved, answerOverdue:
 		s.offerAgain(ev.down, true)
 	case broken:
 		s.refuseDown(ev.down)

@@ -234,7 +234,7 @@ func (h *HTTPSession) drainMedia() error {
 			if err := h.role.tracksChanged(); err != nil {
 				return err
 			}
-		case newCandidate, answerOverdue: // of other sessions only
+		case newCandidate, peerMoved, answerOverdue: // of other sessions only
 		}
 	}
 	if lost {

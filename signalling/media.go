@@ -87,6 +87,7 @@ type mediaNews uint8
 const (
 	newCandidate mediaNews = iota // candidate was gathered
 	iceFailed
+	peerMoved // of subscribers only
 	tracksChanged
 	answerOverdue
 	broken
@@ -101,6 +102,7 @@ func (s *session) events(up *upStream, down *downStream) rtpconn.Events {
 	return rtpconn.Events{
 		Candidate: func(c rtpconn.Candidate) { post(newCandidate, c) },
 		Failed:    func() { post(iceFailed, rtpconn.Candidate{}) },
+		Moved:     func() { post(peerMoved, rtpconn.Candidate{}) },
 		Changed:   func() { post(tracksChanged, rtpconn.Candidate{}) },
 
 		Renegotiate: func() { post(answerOverdue, rtpconn.Candidate{}) },

@@ -186,7 +186,7 @@ func (s *session) handleUpEvent(ev mediaEvent) {
 		if err := s.announce(ev.up, nil); err != nil {
 			s.log.Debug("tracks not announced", "stream", ev.up.id, "error", err)
 		}
-	case answerOverdue: // of subscribers only
+	case peerMoved, answerOverdue: // of subscribers only
 	}
 }
 

@@ -29,6 +29,7 @@ import (
 //	a stream s gathers c      … has candidate c for the client
 //	a stream s has audio h l  … has other tracks now
 //	a copy s fails            the same for the connection over which s is received
+//	a copy s moves            … whose peer speaks from another address
 //	wait 20s
 //
 // Patterns are those of [bench.match]; a name that was bound in one is replaced
@@ -160,6 +161,8 @@ func (b *bench) playEvent(e rtpconn.Events, what, candidate string) {
 	switch what {
 	case "fails":
 		e.Failed()
+	case "moves":
+		e.Moved()
 	case "waits":
 		e.Renegotiate()
 	case "expires":

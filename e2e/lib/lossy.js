@@ -1,5 +1,5 @@
 // A bad path between the server and a page: all media, both ways, goes through a relay that
-// loses some of it.
+// loses some of it, and that may show the page at another address, as a NAT does.
 
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -7,15 +7,26 @@ import { once } from 'node:events';
 /** @import { BrowserContext } from 'playwright-core' */
 
 /**
+ * A path that packets of a page take.
+ *
+ * @typedef {object} Path
+ * @property {() => void} end Nothing comes through any more.
+ * @property {() => void} rebind What the page sends from now on comes from other ports, and
+ * nothing that is sent to those it had reaches it.
+ */
+
+/**
  * Leads the media of a context's pages through a relay.
  *
  * @param {BrowserContext} context
- * @param {() => boolean} loses Asked for each packet.
- * @returns {Promise<() => void>} Ends the relay.
+ * @param {() => boolean} loses Asked for each packet of media.
+ * @returns {Promise<Path>}
  */
 export async function lossy(context, loses) {
   /** @type {dgram.Socket[]} */
   const sockets = [];
+  /** @type {Set<Map<string, Promise<dgram.Socket>>>} */
+  const bindings = new Set(); // of each of the server's addresses, by the page's
   let ended = false;
   const open = async () => {
     const socket = dgram.createSocket('udp4');
@@ -43,12 +54,16 @@ export async function lossy(context, loses) {
   const relay = async (address, port) => {
     const front = await open();
     /** @type {Map<string, Promise<dgram.Socket>>} */
-    const backs = new Map(); // by the page's address
+    const backs = new Map();
+    bindings.add(backs);
     front.on('message', async (packet, from) => {
       const key = `${from.address} ${from.port}`;
       const make = async () => {
         const back = await open();
-        back.on('message', reply => pass(front, reply, from.port, from.address));
+        back.on('message', async reply => {
+          if ((await backs.get(key)) === back)
+            pass(front, reply, from.port, from.address);
+        });
         return back;
       };
       const back = backs.get(key) ?? make();
@@ -69,9 +84,12 @@ export async function lossy(context, loses) {
     },
   );
   await context.addInitScript(knowRelayOnly);
-  return () => {
-    ended = true;
-    for (const socket of sockets) socket.close();
+  return {
+    end: () => {
+      ended = true;
+      for (const socket of sockets) socket.close();
+    },
+    rebind: () => bindings.forEach(backs => backs.clear()),
   };
 }
 

@@ -25,9 +25,8 @@ mountShell(
 );
 if (!status.redirect) void meeting.local.start();
 
-for (const type of ['online', 'focus']) {
-  window.addEventListener(type, () => meeting.session.hurry());
-}
+window.addEventListener('focus', () => meeting.session.hurry());
+window.addEventListener('online', () => meeting.session.moved());
 
 /** Takes the invitation out of the address, so that it is not copied along with it. */
 function takeToken() {

@@ -5,6 +5,7 @@ import {
   Connection,
   OPEN_WITHIN,
   PING_AFTER,
+  PONG_AFTER_CHANGE,
   PONG_WITHIN,
 } from '../../static/js/protocol/connection.js';
 import { decode, newID } from '../../static/js/protocol/messages.js';
@@ -30,9 +31,9 @@ function connect() {
   });
   /** @param {number} ms */
   const pass = ms => {
-    for (let i = 0; i < ms; i += SECOND) {
-      now += SECOND;
-      mock.timers.tick(SECOND);
+    for (let i = 0; i < ms; i += SECOND / 4) {
+      now += SECOND / 4;
+      mock.timers.tick(SECOND / 4);
     }
   };
   return { socket, connection, heard, ends, pass, opened: () => opened };
@@ -94,6 +95,24 @@ describe('Connection', () => {
     assert.equal(ends.length, 1);
     assert.equal(ends[0]?.cause, 'timeout');
     assert.equal(socket.readyState, 3);
+  });
+
+  it('does not wait long for an answer when the network is another one', () => {
+    const { socket, ends, pass, connection } = connect();
+    socket.accept();
+    connection.probe();
+    connection.probe(PONG_AFTER_CHANGE);
+    connection.probe();
+    assert.equal(socket.sentOf('ping').length, 1);
+    pass(PONG_AFTER_CHANGE);
+    assert.equal(ends[0]?.cause, 'timeout');
+
+    const alive = connect();
+    alive.socket.accept();
+    alive.connection.probe(PONG_AFTER_CHANGE);
+    alive.socket.receive({ type: 'pong' });
+    alive.pass(PONG_AFTER_CHANGE);
+    assert.deepEqual(alive.ends, []);
   });
 
   it('asks before it gives up when its timers were asleep', () => {

@@ -1,4 +1,4 @@
-import { Candidates, Steps, trickle } from './peer.js';
+import { Candidates, Steps, mend, trickle } from './peer.js';
 import { levelOf } from './level.js';
 
 /**
@@ -34,10 +34,8 @@ export class DownStream {
       if (this.#pc.signalingState !== 'closed') signals.broken();
     });
     trickle(this.#pc, signals.ice);
-    this.#pc.addEventListener('connectionstatechange', () => {
-      if (this.#pc.connectionState === 'failed') signals.renegotiate();
-      signals.change();
-    });
+    this.#pc.addEventListener('connectionstatechange', () => signals.change());
+    mend(this.#pc, () => signals.renegotiate());
   }
 
   get state() {

@@ -47,6 +47,30 @@ export class Candidates {
   }
 }
 
+/** Milliseconds that a connection which is lost may take to come back by itself. */
+export const RECOVERY = 2000;
+
+/**
+ * Looks for another way through the network when a connection is lost. Browsers notice
+ * that after some seconds, and give up much later; whatever way there was may be gone for
+ * good.
+ *
+ * @param {RTCPeerConnection} pc
+ * @param {() => void} restart
+ */
+export function mend(pc, restart) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  pc.addEventListener('connectionstatechange', () => {
+    clearTimeout(timer);
+    if (pc.connectionState === 'failed') restart();
+    if (pc.connectionState !== 'disconnected') return;
+    timer = setTimeout(() => {
+      if (pc.connectionState === 'disconnected') restart();
+    }, RECOVERY);
+  });
+}
+
 /**
  * Sends the candidates of a connection as they are found. The end of them is not sent: the
  * protocol has no word for it.

@@ -1,5 +1,5 @@
 import { encodingsOf } from './encodings.js';
-import { Candidates, Steps, trickle } from './peer.js';
+import { Candidates, Steps, mend, trickle } from './peer.js';
 
 /** Highest rates in bits per second of what is sent in one encoding. */
 export const RATES = { screenshare: 3_000_000, audio: 64_000 };
@@ -50,8 +50,8 @@ export class UpStream {
     trickle(this.#pc, signals.ice);
     this.#pc.addEventListener('connectionstatechange', () => {
       signals.state(this.#pc.connectionState);
-      if (this.#pc.connectionState === 'failed') this.renegotiate();
     });
+    mend(this.#pc, () => this.renegotiate());
     const stream = new MediaStream(tracks);
     for (const track of tracks) {
       this.#pc.addTransceiver(track, {

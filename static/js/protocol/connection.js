@@ -5,9 +5,14 @@ import { decode, newID, VERSION } from './messages.js';
 export const PING_AFTER = 5000;
 /** Milliseconds that the answer to a ping may take before the socket counts as dead. */
 export const PONG_WITHIN = 7000;
+/**
+ * The same when the network is another one now: what was on its way in the old one never
+ * arrives, and the system takes a quarter of an hour to say so.
+ */
+export const PONG_AFTER_CHANGE = 1500;
 /** Milliseconds that the server may take to accept the socket and shake hands. */
-export const OPEN_WITHIN = 12000;
-const TICK = 1000;
+export const OPEN_WITHIN = 8000;
+const TICK = 250;
 
 /**
  * Why a connection is over: `closed` by the other side, `timeout` when nothing came any
@@ -53,8 +58,8 @@ export class Connection {
   #socket;
   #timer;
   #lastHeard;
-  /** When the ping went out that is still unanswered; null if there is none. */
-  #pinged = /** @type {number | null} */ (null);
+  /** Until when the ping must be answered that is on its way; null if there is none. */
+  #deadline = /** @type {number | null} */ (null);
 
   /** @param {ConnectionOptions} options */
   constructor(options) {
@@ -96,11 +101,16 @@ export class Connection {
     this.#over();
   }
 
-  /** Looks for a sign of life at once, for example when the network has changed. */
-  probe() {
-    if (this.#state !== 'open' || this.#pinged !== null) return;
-    this.#pinged = this.#now();
-    this.#transmit({ type: 'ping' });
+  /**
+   * Looks for a sign of life at once.
+   *
+   * @param {number} [within] milliseconds that the answer may take
+   */
+  probe(within = PONG_WITHIN) {
+    if (this.#state !== 'open') return;
+    const deadline = this.#now() + within;
+    if (this.#deadline === null) this.#transmit({ type: 'ping' });
+    this.#deadline = Math.min(this.#deadline ?? deadline, deadline);
   }
 
   /** @param {ClientMessage} message */
@@ -112,7 +122,7 @@ export class Connection {
   #receive(message) {
     if (this.#state === 'over') return;
     this.#lastHeard = this.#now();
-    this.#pinged = null;
+    this.#deadline = null;
     if (message === null) {
       this.#finish({ cause: 'protocol', code: 0, reason: '' });
       return;
@@ -147,8 +157,8 @@ export class Connection {
     const now = this.#now();
     if (this.#state === 'opening') {
       if (now - this.#lastHeard >= OPEN_WITHIN) this.#lose();
-    } else if (this.#pinged !== null) {
-      if (now - this.#pinged >= PONG_WITHIN) this.#lose();
+    } else if (this.#deadline !== null) {
+      if (now >= this.#deadline) this.#lose();
     } else if (now - this.#lastHeard >= PING_AFTER) {
       this.probe();
     }

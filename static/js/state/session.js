@@ -8,6 +8,7 @@
 /** @import { Roster } from './roster.js' */
 /** @import { Credential, Ending } from './session-state.js' */
 /** @import { Subscriber } from './subscriber.js' */
+import { PONG_AFTER_CHANGE } from '../protocol/connection.js';
 import { backoff } from './backoff.js';
 import { failureOf, passes } from './failure.js';
 import { initial } from './session-state.js';
@@ -19,6 +20,8 @@ import { tellRights, told } from './told.js';
 const STEADY = 10000;
 /** Milliseconds between two tries to enter a group that is closed for the moment. */
 const KNOCK = { first: 5000, limit: 30000 };
+/** Milliseconds between two tries to come back: nobody shall wait long for a server that is there. */
+const RETURN = { first: 600, limit: 5000 };
 
 /**
  * @typedef {object} SessionParts
@@ -45,6 +48,8 @@ export class Session {
   /** @type {Credential} */
   #credential = { username: '', password: '', token: '' };
   #tries = 0;
+  /** When the last try began, on the monotonic clock. */
+  #triedAt = 0;
   #enteredAt = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -94,6 +99,15 @@ export class Session {
     else this.#connection?.probe();
   }
 
+  /** The network is another one now: what was begun in the old one is not waited for. */
+  moved() {
+    if (this.#connection?.open) this.#connection.probe(PONG_AFTER_CHANGE);
+    else if (this.#connection || this.store.value.retryAt !== 0) {
+      this.#tries = 0;
+      this.#try();
+    }
+  }
+
   /**
    * Sends a message; those that others will see carry who they are from.
    *
@@ -139,6 +153,7 @@ export class Session {
       return;
     }
     this.#connection?.close();
+    this.#triedAt = performance.now();
     this.#connection = this.#parts.connect({
       url: this.#parts.endpoint(),
       handlers: this.#handlers(),
@@ -289,7 +304,10 @@ export class Session {
       const steady = performance.now() - this.#enteredAt >= STEADY;
       if (phase === 'meeting' && steady) this.#tries = 0;
       this.store.update({ phase: 'reconnecting', unreachable: true });
-      this.#later(backoff(this.#tries++, { first: 600 }));
+      // A try that took long has been waiting enough; what remains keeps clients apart.
+      const waited = phase === 'meeting' ? 0 : performance.now() - this.#triedAt;
+      const delay = backoff(this.#tries++, RETURN) - waited;
+      this.#later(Math.max(delay, backoff(0, RETURN)));
       return;
     }
     if (phase === 'waiting') {
