@@ -22,6 +22,7 @@ const (
 const (
 	transportNumber = conn.ExtensionCount + iota
 	sectionID
+	encodingID
 	repairedID
 )
 
@@ -37,6 +38,7 @@ var extensionURIs = map[string]conn.Extension{
 	codecs.ExtensionLayersAllocation:     conn.LayersAllocation,
 	codecs.ExtensionTransportNumber:      transportNumber,
 	codecs.ExtensionMID:                  sectionID,
+	codecs.ExtensionRID:                  encodingID,
 	codecs.ExtensionRepairedRID:          repairedID,
 }
 
@@ -110,7 +112,7 @@ type received struct {
 	forwarded conn.Extensions
 	transport int32 // transport-wide sequence number, -1 if there is none
 	// These are where their values lie: empty if there are none.
-	mid, repairedRID, descriptor []byte
+	mid, rid, repairedRID, descriptor []byte
 }
 
 // read reads them. It does not allocate. What is known by no id of t is passed over.
@@ -135,6 +137,8 @@ func (e *received) read(packet []byte, h *header, t *extensionTable) {
 			e.transport = int32(binary.BigEndian.Uint16(packet[start:]))
 		case x == sectionID:
 			e.mid = packet[start : start+length]
+		case x == encodingID:
+			e.rid = packet[start : start+length]
 		case x == repairedID:
 			e.repairedRID = packet[start : start+length]
 		}

@@ -25,6 +25,7 @@ type ingress struct {
 	mu      sync.Mutex   // guards what the ingests own, and the fields below
 	opener  *srtp.Opener // nil while the lane is not open, and at the end
 	sources []*ingest    // few
+	claims  []claim      // of encodings that have a source
 	// extensions says what the ids of header extensions mean; nil at first.
 	extensions *extensionTable
 }
@@ -56,6 +57,7 @@ func (g *ingress) add(ssrc webrtc.SSRC, in *ingest) {
 func (g *ingress) remove(in *ingest) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.disclaim(in)
 	g.sources = slices.DeleteFunc(g.sources, func(other *ingest) bool { return other == in })
 }
 

@@ -47,7 +47,7 @@ type peer struct {
 // what the peer's RTCP says of a source; it reports whether the source is known.
 //
 // overhear, which may be nil, takes the RTP packets that Pion has decrypted.
-func (p *peer) open(e *Engine, key apiKey, events Events, log *slog.Logger, hear func(ssrc uint32, packets []rtcp.Packet) bool, overhear func([]byte)) error {
+func (p *peer) open(e *Engine, key apiKey, events Events, log *slog.Logger, hear func(ssrc uint32, packets []rtcp.Packet) bool, overhear func(packet []byte, heard *bool) bool) error {
 	p.bound = &sources{
 		maxRTP:  maxDownSources,
 		tooMany: func() { p.fail(errTooManySources) },

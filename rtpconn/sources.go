@@ -26,8 +26,9 @@ type sources struct {
 	// hear takes RTCP about a source, and reports whether that is known.
 	hear func(ssrc uint32, packets []rtcp.Packet) bool
 	// overhear takes each RTP packet that Pion has decrypted, before Pion queues
-	// it; nil if nobody listens.
-	overhear func(packet []byte)
+	// it, and reports whether Pion may; nil if nobody listens. heard is its own, false at
+	// first, one for each source.
+	overhear func(packet []byte, heard *bool) (admitted bool)
 
 	rtp, rtcp atomic.Int32 // buffers in use
 	reported  sync.Once
@@ -141,14 +142,15 @@ type sourceBuffer struct {
 	*packetio.Buffer
 
 	used     *atomic.Int32
-	overhear func(packet []byte) // or nil
+	overhear func(packet []byte, heard *bool) (admitted bool) // or nil
+	heard    bool                                             // belongs to the writer
 	once     sync.Once
 }
 
 // Write implements io.Writer.
 func (b *sourceBuffer) Write(packet []byte) (int, error) {
-	if b.overhear != nil {
-		b.overhear(packet)
+	if b.overhear != nil && !b.overhear(packet, &b.heard) {
+		return len(packet), nil
 	}
 	return b.Buffer.Write(packet)
 }

@@ -3,6 +3,7 @@ package rtpconn
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"github.com/pion/webrtc/v4"
 
@@ -36,13 +37,15 @@ func (u *Up) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		u.log.Debug("unexpected track", "mid", mid, "rid", remote.RID())
 		return
 	}
-	in := &ingest{track: t, declared: uint32(remote.RtxSSRC())}
-	u.ingress.add(remote.SSRC(), in)
+	in := &ingest{track: t, remote: remote, done: make(chan struct{}), declared: uint32(remote.RtxSSRC())}
+	ssrc := remote.SSRC()
+	u.ingress.add(ssrc, in)
 	u.start("reader", func() {
+		defer close(in.done)
 		defer u.ingress.remove(in)
 		u.read(remote, in)
 	})
-	u.bound.repeat(uint32(remote.SSRC()))
+	u.bound.repeat(uint32(ssrc))
 	if replaced {
 		u.changed()
 	}
@@ -84,13 +87,13 @@ func (l *trackList) unbound(remote *webrtc.TrackRemote) *upTrack {
 }
 
 // read is the reader of what comes through Pion: everything while the lane is not
-// open, and little when it is. It returns when the source has ended.
+// open, and little when it is. It returns when the source has ended or another one takes its place.
 func (u *Up) read(remote *webrtc.TrackRemote, in *ingest) {
 	buffer := make([]byte, maxPacket)
-	for failures := 0; failures < maxReadErrors; {
+	for failures := 0; failures < maxReadErrors && !in.superseded.Load(); {
 		n, attributes, err := remote.Read(buffer)
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe), err != nil && in.superseded.Load():
 			return
 		case err != nil:
 			failures++ // an unknown payload type, or too long
@@ -116,8 +119,12 @@ const maxPending = 32
 // the connection's ingress.
 type ingest struct {
 	track  *upTrack
-	source sourceState
-	repair sourceState // of retransmissions; no SSRC while none have come
+	remote *webrtc.TrackRemote // what its reader reads; immutable
+	done   chan struct{}       // closed when the reader has ended
+	// superseded tells the reader to end: another source takes the place of this one.
+	superseded atomic.Bool
+	source     sourceState
+	repair     sourceState // of retransmissions; no SSRC while none have come
 	// declared is the SSRC of retransmissions that a description declares, or 0.
 	declared uint32
 	newest   int64 // greatest sequence number so far; 0 before the first

@@ -49,28 +49,43 @@ func (g *ingress) receiveRepair(b []byte, h *header, out *udpsocket.Batch) bool 
 }
 
 // overhear takes a packet in the clear that Pion is about to queue for one of its
-// readers, to note when it came. Retransmissions are taken here, at once: Pion's reader would not hand
-// them over before the next packet of the track itself.
-func (g *ingress) overhear(packet []byte) {
+// readers, and reports whether it may. heard belongs to the packet's source, as settle has it.
+func (g *ingress) overhear(packet []byte, heard *bool) (admitted bool) {
 	defer g.up.recover("receiving")
 	var h header
 	if !parseHeader(packet, &h) {
-		return
+		return true
 	}
+	admitted, former := g.note(packet, &h, heard)
+	if former != nil {
+		g.up.supersede(former)
+	}
+	return admitted
+}
+
+// note does overhear's work under the lock: it notes when the packet came. Retransmissions are
+// taken here, at once: Pion's reader would not hand them over before the next packet of
+// the track itself. former is a source whose place is taken by the packet's, or nil.
+func (g *ingress) note(packet []byte, h *header, heard *bool) (admitted bool, former *ingest) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := rtptime.Now()
 	var said received
-	said.read(packet, &h, g.extensions)
+	said.read(packet, h, g.extensions)
 	isTrack := g.find(h.ssrc) != nil
 	g.up.noteTransport(said.transport, h.ssrc, isTrack, now)
 	if isTrack {
-		return
+		return true, nil
 	}
-	in := g.repaired(packet, &h)
-	if in == nil {
-		return
+	if in := g.repaired(packet, h); in != nil {
+		g.repair(in, packet, h, now)
+		return true, nil
 	}
+	return g.settle(h.ssrc, &said, heard)
+}
+
+// repair takes a retransmission in the clear. The caller holds the lock.
+func (g *ingress) repair(in *ingest, packet []byte, h *header, now rtptime.Instant) {
 	source := in.repairSource(h.ssrc)
 	index := source.index(h.sequence)
 	buffer := in.track.cache.Buffer()
@@ -79,7 +94,7 @@ func (g *ingress) overhear(packet []byte) {
 	}
 	source.replay.Accept(index)
 	in.repair = source
-	in.header = h
+	in.header = *h
 	if in.restore(copy(buffer, packet)) {
 		out := g.up.engine.batch()
 		defer g.up.engine.release(out)

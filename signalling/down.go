@@ -3,6 +3,7 @@ package signalling
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"galene/rtpconn"
 )
@@ -24,7 +25,7 @@ func (s *session) downWithID(id string) *downStream {
 func (s *session) hasDown(d *downStream) bool { return s.downWithID(d.id) == d }
 
 // handleAnswer takes the client's answer to an offer.
-func handleAnswer(_ context.Context, s *session, m *Message) error {
+func handleAnswer(ctx context.Context, s *session, m *Message) error {
 	s.reconcileNow(m.ID) // so that what follows the answer is what is wanted now
 	d := s.downWithID(m.ID)
 	if d == nil {
@@ -37,7 +38,7 @@ func handleAnswer(_ context.Context, s *session, m *Message) error {
 	}
 	again, err := d.conn.Answer(m.SDP)
 	if err != nil {
-		s.log.Info("answer refused", "stream", d.id, "error", err)
+		s.logBadAnswer(ctx, d, err)
 		s.refuseAnswer(d, err)
 		return negotiationError(err)
 	}
@@ -45,6 +46,15 @@ func handleAnswer(_ context.Context, s *session, m *Message) error {
 		s.offerAgain(d, false)
 	}
 	return nil
+}
+
+// logBadAnswer logs the first bad answers of a client; the others are for debugging.
+func (s *session) logBadAnswer(ctx context.Context, d *downStream, err error) {
+	level := slog.LevelInfo
+	if s.bad++; s.bad > maxBadAnswers {
+		level = slog.LevelDebug
+	}
+	s.log.Log(ctx, level, "answer refused", "stream", d.id, "error", err)
 }
 
 // refuseDown ends a stream until the client asks for it again.

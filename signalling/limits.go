@@ -63,6 +63,9 @@ const (
 	// refusalCost is how many messages an attempt to join counts as that is
 	// refused, and logged.
 	refusalCost = 40
+	// maxBadAnswers is how many refused answers of one client are logged: it can
+	// ask for streams and refuse them all the time.
+	maxBadAnswers = 10
 
 	handshakeTimeout = 15 * time.Second       // until the first message
 	scanInterval     = 10 * time.Second       // between looks at whether a client lives

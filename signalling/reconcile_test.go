@@ -3,6 +3,7 @@ package signalling
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -71,6 +72,23 @@ func TestLongAnswerEndsTheStream(t *testing.T) {
 		c.send(`{"type":"answer","id":"s","sdp":"01234567890"}`)
 		c.expect(`{"type":"close","id":"s"}`)
 		c.expectError("session description is too long")
+	})
+}
+
+func TestBadAnswersCannotFillTheLog(t *testing.T) {
+	t.Parallel()
+	withBench(t, open, func(b *bench) {
+		_, c := publishing(b)
+		for range 3 * maxBadAnswers {
+			c.send(`{"type":"answer","id":"s","sdp":"bad"}`)
+			c.expect(`{"type":"close","id":"s"}`)
+			c.expectError("bad answer")
+			c.send(`{"type":"request","request":{"":["audio"]}}`)
+			c.expect(`{"type":"offer","id":"s","source":"a","username":"anna","sdp":"audio"}`)
+		}
+		if got := strings.Count(b.journal.String(), "answer refused"); got != maxBadAnswers {
+			t.Errorf("%d of %d refused answers were logged, want %d", got, 3*maxBadAnswers, maxBadAnswers)
+		}
 	})
 }
 

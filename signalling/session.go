@@ -45,6 +45,7 @@ type session struct {
 	heard   time.Time      // when the latest message came
 	end     error          // why the session ends; nil while it goes on
 	queued  int            // bytes that were queued for the client
+	bad     int            // answers of the client that were refused
 	closing sync.WaitGroup // connections that are being closed
 	posted  []*group.Event // memory for taking from mailboxes
 	news    []mediaEvent   // likewise
