@@ -153,7 +153,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve accepts connections from the listener, which it closes, until
 // Shutdown. It returns nil after Shutdown, otherwise why it had to end.
 func (s *Server) Serve(listener net.Listener) error {
-	listener = &proxyListener{listener, s.settings}
+	listener = &proxyListener{newBoundedListener(listener, s.settings, s.log), s.settings}
 	serve := s.http.Serve
 	if s.http.TLSConfig != nil {
 		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
