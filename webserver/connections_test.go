@@ -3,10 +3,15 @@ package webserver
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http2"
 
 	"galene/config"
 	"galene/internal/testlog"
@@ -116,4 +121,66 @@ func TestItIsLoggedOnceThatConnectionsCannotBeAccepted(t *testing.T) {
 	if n := log.Count("too many open files"); n != 1 {
 		t.Errorf("logged %d times, want once:\n%v", n, log)
 	}
+}
+
+func TestAConnectionCannotHaveManyRequestsInProgress(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(o *Options) { o.Insecure = false })
+	listener, err := Listen(t.Context(), "127.0.0.1:0", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- f.Serve(listener) }()
+	c := dialHTTP2(t, listener.Addr().String())
+	if _, err := c.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")); err != nil {
+		t.Fatal(err)
+	}
+	frame, err := http2.NewFramer(c, c).ReadFrame()
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, ok := frame.(*http2.SettingsFrame)
+	if !ok {
+		t.Fatalf("the first frame is %v, want settings", frame)
+	}
+	if got, ok := settings.Value(http2.SettingMaxConcurrentStreams); !ok || got != maxStreams {
+		t.Errorf("streams: %d, %t, want %d", got, ok, maxStreams)
+	}
+	_ = c.Close()
+	f.Shutdown(t.Context())
+	if err := <-served; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
+func TestABodyIsReadNoFurtherThanItMayBeLong(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int{maxOffer, maxOffer + 1, maxRequestBody} {
+		body := &counted{rest: length}
+		r := httptest.NewRequest(http.MethodPost, "/group/open/.whip", body)
+		reply := httptest.NewRecorder()
+		text, ok := readText(reply, r, maxOffer)
+		switch {
+		case length == maxOffer && (!ok || len(text) != length):
+			t.Errorf("of %d bytes %d were read, %t, want all of them", length, len(text), ok)
+		case length > maxOffer && (ok || reply.Code != http.StatusRequestEntityTooLarge):
+			t.Errorf("of %d bytes %d were read, %t, and the status is %d, want %d",
+				length, len(text), ok, reply.Code, http.StatusRequestEntityTooLarge)
+		case body.read > maxOffer+1:
+			t.Errorf("of %d bytes %d were taken, want at most %d", length, body.read, maxOffer+1)
+		}
+	}
+}
+
+// counted is a body that counts how much of it has been read.
+type counted struct{ rest, read int }
+
+func (c *counted) Read(b []byte) (int, error) {
+	if c.rest == 0 {
+		return 0, io.EOF
+	}
+	n := min(len(b), c.rest)
+	c.rest, c.read = c.rest-n, c.read+n
+	return n, nil
 }

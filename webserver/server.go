@@ -27,6 +27,9 @@ const (
 	writeTimeout      = 5 * time.Minute
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
+	// maxStreams bounds the requests in progress on a connection. RFC 9113 §6.5.2
+	// recommends no fewer.
+	maxStreams = 100
 )
 
 // WebSockets takes over a client that asks for a WebSocket, of an origin that
@@ -119,6 +122,7 @@ func New(o Options) (*Server, error) {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          errorLog(o.Log),
 	}
 	if !o.Insecure {
