@@ -85,13 +85,21 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		_, _ = fmt.Fprintln(stdout, "galenectl", buildinfo.Version())
 		return statusDone
 	}
+	words := set.Args()
+	if len(words) > 0 && words[0] == "help" {
+		if len(words) == 1 {
+			set.Usage()
+			return statusDone
+		}
+		words = []string{words[1], "-h"}
+	}
 	for _, c := range commands() {
-		if c.name == set.Arg(0) {
-			return c.run(ctx, e, set.Args()[1:])
+		if len(words) > 0 && c.name == words[0] {
+			return c.run(ctx, e, words[1:])
 		}
 	}
-	if set.NArg() > 0 {
-		_, _ = fmt.Fprintf(stderr, "galenectl: unknown command %q\n", set.Arg(0))
+	if len(words) > 0 {
+		_, _ = fmt.Fprintf(stderr, "galenectl: unknown command %q\n", words[0])
 	}
 	set.Usage()
 	return statusFailed

@@ -62,7 +62,7 @@ func (g *globalFlags) flagSet(output io.Writer) *flag.FlagSet {
 		for _, c := range commands() {
 			_, _ = fmt.Fprintf(output, "  %-16s %s\n", c.name, c.summary)
 		}
-		_, _ = fmt.Fprint(output, "\n\"galenectl command -h\" tells the flags of a command. Global flags:\n")
+		_, _ = fmt.Fprint(output, "\n\"galenectl help command\" tells the flags of a command. Global flags:\n")
 		set.PrintDefaults()
 	}
 	return set

@@ -22,6 +22,10 @@ import (
 type Limits struct {
 	Total  int
 	Source int // from one source, as of [netaddr.Source]
+	// Of, unless nil, is called for each connection, and says instead of Source how
+	// many may come from where this one comes from. It is not called for Unix
+	// sockets, of which only Total bounds the connections.
+	Of func(netip.Addr) int
 }
 
 // Listener is a listener with limits. Connections beyond them are closed at
@@ -75,12 +79,19 @@ func (l *Listener) Accept() (net.Conn, error) {
 // admit counts a connection, unless there are enough.
 func (l *Listener) admit(c net.Conn) (*conn, bool) {
 	var source netip.Addr
+	most := l.limits.Source
 	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		source = netaddr.Source(tcp.AddrPort().Addr())
+		address := tcp.AddrPort().Addr()
+		source = netaddr.Source(address)
+		if l.limits.Of != nil {
+			most = l.limits.Of(address)
+		}
+	} else if l.limits.Of != nil {
+		most = l.limits.Total
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || len(l.conns) >= l.limits.Total || l.sources[source] >= l.limits.Source {
+	if l.closed || len(l.conns) >= l.limits.Total || l.sources[source] >= most {
 		return nil, false
 	}
 	limited := &conn{Conn: c, listener: l, source: source}

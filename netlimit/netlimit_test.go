@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -82,6 +83,8 @@ func TestConnectionsBeyondALimitAreClosed(t *testing.T) {
 	}{
 		{"from one source", Limits{Total: 3, Source: 1}, []string{"127.0.0.1", "127.0.0.2", "127.0.0.1"}},
 		{"altogether", Limits{Total: 2, Source: 2}, []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"}},
+		{"altogether, where sources have no limit", Limits{Total: 2, Of: func(netip.Addr) int { return 9 }}, []string{"127.0.0.1", "127.0.0.1", "127.0.0.1"}},
+		{"from a source with a limit of its own", Limits{Total: 9, Of: func(a netip.Addr) int { return int(a.As4()[3]) }}, []string{"127.0.0.1", "127.0.0.2", "127.0.0.1"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -27,6 +27,9 @@ const (
 	writeTimeout      = 5 * time.Minute
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
+	// maxStreams bounds the requests in progress on a connection. RFC 9113 §6.5.2
+	// recommends no fewer.
+	maxStreams = 100
 )
 
 // WebSockets takes over a client that asks for a WebSocket, of an origin that
@@ -119,6 +122,7 @@ func New(o Options) (*Server, error) {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          errorLog(o.Log),
 	}
 	if !o.Insecure {
@@ -153,7 +157,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve accepts connections from the listener, which it closes, until
 // Shutdown. It returns nil after Shutdown, otherwise why it had to end.
 func (s *Server) Serve(listener net.Listener) error {
-	listener = &proxyListener{listener, s.settings}
+	listener = &proxyListener{newBoundedListener(listener, s.settings, s.log), s.settings}
 	serve := s.http.Serve
 	if s.http.TLSConfig != nil {
 		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }

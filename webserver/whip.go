@@ -168,12 +168,14 @@ func (s *Server) openDoor(w http.ResponseWriter, r *http.Request, d door, name s
 	_, _ = io.WriteString(w, answer) // the client has gone if it fails; the session will
 }
 
-// readText reads the body of a request, and replies if it is too long.
-func readText(w http.ResponseWriter, r *http.Request, most int) (string, bool) {
-	body, err := io.ReadAll(r.Body)
+// readText reads the body of a request, and replies if it is too long. It never
+// holds more than most bytes: whoever sends them may be nobody yet, and take all
+// the time there is for the rest.
+func readText(w http.ResponseWriter, r *http.Request, most int64) (string, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	_, tooLong := errors.AsType[*http.MaxBytesError](err)
 	switch {
-	case tooLong, err == nil && len(body) > most:
+	case tooLong:
 		http.Error(w, "request body too large", http.StatusRequestEntityTooLarge)
 		return "", false
 	case err != nil:
