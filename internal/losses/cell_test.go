@@ -193,9 +193,9 @@ func (c cell) run(t *testing.T, e *rtpconn.Engine, seed uint64, duration time.Du
 	if err != nil {
 		return nil, err
 	}
-	time.Sleep(settling)
-	beat := startHeartbeat()
+	beat := startHeartbeat() // what a stall loses now may be missing later
 	defer beat.end()
+	time.Sleep(settling)
 	s.impair(c.conditions)
 	s.forget()
 	first := s.frames()
