@@ -1,7 +1,6 @@
 package webserver
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -61,9 +60,9 @@ func (distantConn) RemoteAddr() net.Addr {
 }
 
 // open connects, and says nothing.
-func open(t *testing.T, l net.Listener) net.Conn {
+func open(t *testing.T, address string) net.Conn {
 	t.Helper()
-	c, err := net.Dial("tcp", l.Addr().String())
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,26 +74,15 @@ func TestAnAddressCannotHoldAllConnections(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	f.settings.Limits.ConnectionsPerAddress = 1
-	listener, err := Listen(t.Context(), "127.0.0.1:0", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- f.Serve(distantListener{listener}) }()
+	address := f.serveThrough(t, func(l net.Listener) net.Listener { return distantListener{l} })
 	for range connectionsPerWebSocket {
-		open(t, listener)
+		open(t, address)
 	}
-	c := open(t, listener)
+	c := open(t, address)
 	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second)) // shorter than readHeaderTimeout
-	_, err = c.Read(make([]byte, 1))
+	_, err := c.Read(make([]byte, 1))
 	if timeout, ok := errors.AsType[net.Error](err); err == nil || ok && timeout.Timeout() {
 		t.Errorf("reading from one connection too many: error %v, want that it has been closed", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // there is nobody to wait for
-	f.Shutdown(ctx)
-	if err := <-served; err != nil {
-		t.Errorf("Serve: %v", err)
 	}
 }
 
@@ -126,13 +114,7 @@ func TestItIsLoggedOnceThatConnectionsCannotBeAccepted(t *testing.T) {
 func TestAConnectionCannotHaveManyRequestsInProgress(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(o *Options) { o.Insecure = false })
-	listener, err := Listen(t.Context(), "127.0.0.1:0", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- f.Serve(listener) }()
-	c := dialHTTP2(t, listener.Addr().String())
+	c := dialHTTP2(t, f.serve(t))
 	if _, err := c.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")); err != nil {
 		t.Fatal(err)
 	}
@@ -146,11 +128,6 @@ func TestAConnectionCannotHaveManyRequestsInProgress(t *testing.T) {
 	}
 	if got, ok := settings.Value(http2.SettingMaxConcurrentStreams); !ok || got != maxStreams {
 		t.Errorf("streams: %d, %t, want %d", got, ok, maxStreams)
-	}
-	_ = c.Close()
-	f.Shutdown(t.Context())
-	if err := <-served; err != nil {
-		t.Errorf("Serve: %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package webserver
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -13,12 +14,7 @@ import (
 func TestWhatClientsDoWrongIsNotLogged(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(o *Options) { o.Insecure = false })
-	listener, err := Listen(t.Context(), "127.0.0.1:0", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- f.Serve(listener) }()
+	address := f.serve(t)
 	const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	settings := "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 	for _, frames := range []string{
@@ -27,18 +23,13 @@ func TestWhatClientsDoWrongIsNotLogged(t *testing.T) {
 		preface + settings + "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01", // the end, because of an error
 		"not HTTP/2, but as long as its preface",
 	} {
-		c := dialHTTP2(t, listener.Addr().String())
+		c := dialHTTP2(t, address)
 		if _, err := c.Write([]byte(frames)); err != nil {
 			t.Fatal(err)
 		}
-		for _, err = c.Read(make([]byte, 1024)); err == nil; {
-			_, err = c.Read(make([]byte, 1024))
-		}
+		_, _ = io.Copy(io.Discard, c)
 	}
 	f.Shutdown(t.Context())
-	if err := <-served; err != nil {
-		t.Errorf("Serve: %v", err)
-	}
 	if strings.Contains(f.log.String(), "http2") {
 		t.Errorf("the log has\n%v", f.log)
 	}

@@ -2,6 +2,7 @@ package webserver
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -104,6 +105,30 @@ func newFixture(tb testing.TB, change func(*Options)) *fixture {
 	f.Server = server
 	tb.Cleanup(func() { server.Shutdown(tb.Context()) })
 	return f
+}
+
+// serve has f serve on a socket of its own until the test ends, and returns the address.
+func (f *fixture) serve(t *testing.T) string {
+	t.Helper()
+	return f.serveThrough(t, func(l net.Listener) net.Listener { return l })
+}
+
+// serveThrough is serve where connections pass through what wrap returns.
+func (f *fixture) serveThrough(t *testing.T, wrap func(net.Listener) net.Listener) string {
+	t.Helper()
+	listener, err := Listen(t.Context(), "127.0.0.1:0", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- f.Serve(wrap(listener)) }()
+	t.Cleanup(func() {
+		f.Shutdown(t.Context())
+		if err := <-done; err != nil {
+			t.Errorf("Serve after Shutdown: %v, want nil", err)
+		}
+	})
+	return listener.Addr().String()
 }
 
 // do sends a request to example.org. headers are "Name: value".

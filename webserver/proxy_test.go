@@ -156,24 +156,6 @@ func FuzzReadProxyHeader(f *testing.F) {
 	})
 }
 
-// serve has f serve on a socket of its own, and returns the address.
-func (f *fixture) serve(t *testing.T) string {
-	t.Helper()
-	listener, err := Listen(t.Context(), "127.0.0.1:0", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- f.Serve(listener) }()
-	t.Cleanup(func() {
-		f.Shutdown(t.Context())
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	return listener.Addr().String()
-}
-
 func TestConnectionsWithProxyProtocol(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

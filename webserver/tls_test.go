@@ -184,16 +184,11 @@ func TestSelfSignedCertificate(t *testing.T) {
 func TestServeTLS(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(o *Options) { o.Insecure = false })
-	listener, err := Listen(t.Context(), "127.0.0.1:0", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error)
-	go func() { done <- f.Serve(listener) }()
+	address := f.serve(t)
 
 	dial := func(config *tls.Config) (*tls.Conn, error) {
 		config.InsecureSkipVerify = true // self-signed; its names are tested elsewhere
-		return tls.DialWithDialer(&net.Dialer{Timeout: 30 * time.Second}, "tcp", listener.Addr().String(), config)
+		return tls.DialWithDialer(&net.Dialer{Timeout: 30 * time.Second}, "tcp", address, config)
 	}
 	connection, err := dial(&tls.Config{NextProtos: []string{"h2", "http/1.1"}})
 	if err != nil {
@@ -210,11 +205,6 @@ func TestServeTLS(t *testing.T) {
 	if connection, err := dial(&tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}); err == nil {
 		_ = connection.Close()
 		t.Error("TLS 1.1 was accepted")
-	}
-
-	f.Shutdown(t.Context())
-	if err := <-done; err != nil {
-		t.Errorf("Serve after Shutdown: %v, want nil", err)
 	}
 }
 
