@@ -1,29 +1,16 @@
 // What a bad network loses is sent again, beside the streams, in both directions.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, person, waitReceived } from './lib/browser.js';
+import { person, waitReceived } from './lib/browser.js';
 import { lossy } from './lib/lossy.js';
 import { enter } from './lib/room.js';
-import { startServer } from './lib/server.js';
+import { setStage } from './lib/stage.js';
 
-/** @import { Browser, Page } from 'playwright-core' */
-/** @import { Server } from './lib/server.js' */
+/** @import { Page } from 'playwright-core' */
 
-/** @type {Server} */
-let server;
-/** @type {Browser} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const stage = setStage();
 
 /**
  * What this test looks at of a browser's statistics.
@@ -69,15 +56,15 @@ async function video(page, type) {
 
 test('what is lost is sent again beside the stream, in both directions', async t => {
   const [publisher, viewer] = [
-    await person(browser),
-    await person(browser, { devices: false }),
+    await person(stage.browser),
+    await person(stage.browser, { devices: false }),
   ];
   let packets = 0;
   const loses = () => ++packets % 20 === 0;
   const paths = [await lossy(publisher, loses), await lossy(viewer, loses)];
   t.after(() => paths.forEach(path => path.end()));
-  const ada = await enter(publisher, server.url, 'Ada');
-  const grace = await enter(viewer, server.url, 'Grace');
+  const ada = await enter(publisher, stage.server.url, 'Ada');
+  const grace = await enter(viewer, stage.server.url, 'Grace');
   await waitReceived(grace, r => r.framesDecoded > 200, 'pictures stand still', 120_000);
 
   const sent = await video(ada, 'outbound-rtp');

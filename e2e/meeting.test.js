@@ -1,32 +1,17 @@
 // Two people meet, a third comes later, one leaves: real browsers, real media.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, person, waitFirstFrames, waitReceived } from './lib/browser.js';
+import { person, waitFirstFrames, waitReceived } from './lib/browser.js';
 import { enter, sendChat, waitText } from './lib/room.js';
-import { startServer } from './lib/server.js';
+import { setStage } from './lib/stage.js';
 
-/** @import { Browser } from 'playwright-core' */
-/** @import { Server } from './lib/server.js' */
-
-/** @type {Server} */
-let server;
-/** @type {Browser} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const stage = setStage();
 
 test('people see, hear and write to each other, and see who leaves', async t => {
-  const ada = await enter(await person(browser), server.url, 'Ada');
-  const grace = await enter(await person(browser), server.url, 'Grace');
+  const ada = await enter(await person(stage.browser), stage.server.url, 'Ada');
+  const grace = await enter(await person(stage.browser), stage.server.url, 'Grace');
 
   await t.test('both see and hear the other', async () => {
     for (const page of [ada, grace]) {
@@ -55,8 +40,8 @@ test('people see, hear and write to each other, and see who leaves', async t => 
   await t.test('who comes later reads what was said and soon sees', async () => {
     const waits = [];
     for (const name of ['Joan', 'Jean', 'Kathleen']) {
-      const context = await person(browser);
-      const newcomer = await enter(context, server.url, name);
+      const context = await person(stage.browser);
+      const newcomer = await enter(context, stage.server.url, name);
       await waitReceived(
         newcomer,
         r => r.videoStreams === 2 && r.audioStreams === 2,

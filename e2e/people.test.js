@@ -2,33 +2,19 @@
 // come without a camera, and live through a server's restart.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
 import { launch, person, received, waitReceived } from './lib/browser.js';
 import { enter, openChat, sendChat, waitText } from './lib/room.js';
 import { startServer } from './lib/server.js';
+import { setStage } from './lib/stage.js';
 
-/** @import { Browser } from 'playwright-core' */
-/** @import { Server } from './lib/server.js' */
-
-/** @type {Server} */
-let server;
-/** @type {Browser} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const stage = setStage();
 
 test('a private message reaches one person only', async () => {
-  const ada = await enter(await person(browser), server.url, 'Ada');
-  const grace = await enter(await person(browser), server.url, 'Grace');
-  const joan = await enter(await person(browser), server.url, 'Joan');
+  const ada = await enter(await person(stage.browser), stage.server.url, 'Ada');
+  const grace = await enter(await person(stage.browser), stage.server.url, 'Grace');
+  const joan = await enter(await person(stage.browser), stage.server.url, 'Joan');
   await openChat(ada);
   await ada.getByRole('combobox', { name: 'To' }).selectOption({ label: 'Grace' });
   await sendChat(ada, 'Only for you.');
@@ -43,18 +29,18 @@ test('a private message reaches one person only', async () => {
 });
 
 test('an operator locks the group and removes somebody, who is told', async () => {
-  const host = await person(browser);
-  const guest = await person(browser);
-  const { username, password } = server.operator;
-  const operator = await enter(host, server.url, username, password);
-  const grace = await enter(guest, server.url, 'Grace');
+  const host = await person(stage.browser);
+  const guest = await person(stage.browser);
+  const { username, password } = stage.server.operator;
+  const operator = await enter(host, stage.server.url, username, password);
+  const grace = await enter(guest, stage.server.url, 'Grace');
 
   await operator.getByRole('button', { name: 'More', exact: true }).click();
   await operator.getByRole('menuitem', { name: 'Lock the group' }).click();
 
-  const outside = await person(browser);
+  const outside = await person(stage.browser);
   const joan = await outside.newPage();
-  await joan.goto(server.url);
+  await joan.goto(stage.server.url);
   await joan.getByLabel('Your name').fill('Joan');
   await joan.getByRole('button', { name: 'Join', exact: true }).click();
   await joan
@@ -86,9 +72,9 @@ test('an operator locks the group and removes somebody, who is told', async () =
 });
 
 test('the whole way in and out takes no mouse', async () => {
-  const context = await person(browser);
+  const context = await person(stage.browser);
   const page = await context.newPage();
-  await page.goto(server.origin);
+  await page.goto(stage.server.origin);
   await page.getByRole('link', { name: /Demo/ }).waitFor();
   await focusByTab(page, 'link', /Demo/);
   await page.keyboard.press('Enter');
@@ -138,10 +124,10 @@ async function focusByTab(page, role, name) {
 test('who has no camera or microphone is told so and joins all the same', async () => {
   const bare = await launch(['--use-fake-device-for-media-stream=device-count=0']);
   try {
-    const ada = await enter(await person(browser), server.url, 'Ada');
+    const ada = await enter(await person(stage.browser), stage.server.url, 'Ada');
     const context = await person(bare);
     const page = await context.newPage();
-    await page.goto(server.url);
+    await page.goto(stage.server.url);
     await page
       .getByText(/No camera was found/)
       .first()
@@ -163,7 +149,7 @@ test('who has no camera or microphone is told so and joins all the same', async 
 
 test('after the server has restarted, everybody is back without doing anything', async () => {
   const first = await startServer();
-  const contexts = await Promise.all([person(browser), person(browser)]);
+  const contexts = await Promise.all([person(stage.browser), person(stage.browser)]);
   const ada = await enter(contexts[0], first.url, 'Ada');
   const grace = await enter(contexts[1], first.url, 'Grace');
   await sendChat(ada, 'Before the crash.');

@@ -1,36 +1,21 @@
 // A person whose address changes in the middle of a meeting.
 
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, person, received, waitReceived } from './lib/browser.js';
+import { person, received, waitReceived } from './lib/browser.js';
 import { lossy } from './lib/lossy.js';
 import { enter } from './lib/room.js';
-import { startServer } from './lib/server.js';
+import { setStage } from './lib/stage.js';
 
-/** @import { Browser } from 'playwright-core' */
-/** @import { Server } from './lib/server.js' */
-
-/** @type {Server} */
-let server;
-/** @type {Browser} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const stage = setStage();
 
 test('sound goes on, both ways, when a NAT shows a page at another port', async t => {
-  const [behind, open] = [await person(browser), await person(browser)];
+  const [behind, open] = [await person(stage.browser), await person(stage.browser)];
   const path = await lossy(behind, () => false);
   t.after(path.end);
   const pages = [
-    await enter(behind, server.url, 'Ada'),
-    await enter(open, server.url, 'Grace'),
+    await enter(behind, stage.server.url, 'Ada'),
+    await enter(open, stage.server.url, 'Grace'),
   ];
   // Sound takes no time to decode, however busy the machine is.
   const seen = pages.map(page =>

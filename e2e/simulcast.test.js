@@ -86,7 +86,6 @@ for (const codec of codecs) {
     await watchFrames(grace);
     await waitWidth(grace, widths.large, 0);
     const machine = new Machine();
-    machine.begin();
     const first = await inbound(grace);
 
     /** @type {Record<keyof typeof windows, Change[]>} */

@@ -10,14 +10,13 @@ const RESOLUTION = 10;
 const LATE = 15;
 
 /**
- * Runs a check of what was measured since begin was called. If it fails while the machine had too
+ * Runs a check of what was measured since this was made. If it fails while the machine had too
  * little time for anything measured to mean something, the test is skipped instead.
  */
 export class Machine {
   #delay = monitorEventLoopDelay({ resolution: RESOLUTION });
 
-  begin() {
-    this.#delay.reset();
+  constructor() {
     this.#delay.enable();
   }
 
